@@ -1,1 +1,29 @@
-//! Placeholder.
+//! The words that the rooms of FACT share.
+//!
+//! Everything here is a value: parsed once, then passed on by type. Nothing in this crate does input or output.
+//!
+//! ```
+//! use fact_types::Capability;
+//!
+//! let capability: Capability = "http:GET:https://api.github.com/repos/*".parse()?;
+//! assert_eq!(capability.to_string(), "http:GET:https://api.github.com/repos/*");
+//! # Ok::<(), fact_types::CapabilityError>(())
+//! ```
+
+mod call;
+pub mod capability;
+mod effect;
+mod error;
+mod ids;
+mod limits;
+mod manifest;
+mod units;
+
+pub use call::{Blob, Content, Link, Outcome, Receipt, ToolCall, ToolOutput};
+pub use capability::{Capability, CapabilityError};
+pub use effect::{Access, Effect, Effects, Resource};
+pub use error::{Category, Code, Error};
+pub use ids::{CallId, Digest, NameError, PluginName, ToolId, ToolName};
+pub use limits::{Limits, LimitsPatch, OutOfRange};
+pub use manifest::{Annotations, Manifest, Request, ToolSpec};
+pub use units::{ByteSize, Span, UnitError};

@@ -1,0 +1,175 @@
+//! What a call did to the world, as the host saw it.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What was done with a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// The call read it.
+    Read,
+    /// The call changed it, or may have: an act that left the host can't be taken back.
+    Write,
+    /// The call wanted to, and was not allowed.
+    Denied,
+}
+
+/// A thing in the world that a component can reach through the host.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Resource {
+    /// A table or view.
+    Sql {
+        /// The database's name.
+        database: String,
+        /// The table; empty where an act was refused before it was known.
+        table: String,
+    },
+    /// A file or folder, by the path that the guest used.
+    File {
+        /// The path below the granted folder, with that folder in front.
+        path: String,
+    },
+    /// A URL, without its query: that may hold secrets.
+    Http {
+        /// The request's method.
+        method: String,
+        /// Scheme, host, port and path.
+        url: String,
+    },
+    /// A connection below HTTP.
+    Net {
+        /// Host and port.
+        peer: String,
+    },
+    /// A key in a bucket.
+    Kv {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+    },
+    /// An environment variable.
+    Env {
+        /// Its name.
+        name: String,
+    },
+    /// A secret, never its value.
+    Secret {
+        /// Its name.
+        name: String,
+    },
+    /// Another tool.
+    Tool {
+        /// Its full name.
+        name: String,
+    },
+    /// A clock.
+    Clock {
+        /// `wall` or `monotonic`.
+        name: String,
+    },
+    /// Random numbers.
+    Random,
+    /// The host's model.
+    Model,
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Resource::Sql { database, table } if table.is_empty() => write!(f, "sql {database}"),
+            Resource::Sql { database, table } => write!(f, "sql {database}/{table}"),
+            Resource::File { path } => write!(f, "file {path}"),
+            Resource::Http { method, url } => write!(f, "http {method} {url}"),
+            Resource::Net { peer } => write!(f, "net {peer}"),
+            Resource::Kv { bucket, key } => write!(f, "kv {bucket}/{key}"),
+            Resource::Env { name } => write!(f, "env {name}"),
+            Resource::Secret { name } => write!(f, "secret {name}"),
+            Resource::Tool { name } => write!(f, "tool {name}"),
+            Resource::Clock { name } => write!(f, "clock {name}"),
+            Resource::Random => f.write_str("random"),
+            Resource::Model => f.write_str("model"),
+        }
+    }
+}
+
+/// One thing that a call did.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Effect {
+    /// What was done.
+    pub access: Access,
+    /// With what.
+    pub resource: Resource,
+}
+
+/// What a call did, each thing once, in the order of the first time.
+///
+/// The number kept is bounded. Past the bound the list is marked as incomplete, and whoever reasons from it (a cache, a
+/// replay) must treat the call as one that could have done anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effects {
+    list: Vec<Effect>,
+    complete_to: Option<usize>,
+    #[serde(skip)]
+    seen: std::collections::HashSet<Effect>,
+}
+
+impl Effects {
+    /// Most effects that are kept of a call. A call that touches more different things is rare, and each costs memory of
+    /// the host that a guest decides about.
+    pub const MAX: usize = 10_000;
+
+    /// Notes an effect.
+    pub fn note(&mut self, access: Access, resource: Resource) {
+        let effect = Effect { access, resource };
+        if self.seen.contains(&effect) {
+            return;
+        }
+        if self.list.len() >= Self::MAX {
+            self.complete_to = Some(Self::MAX);
+            return;
+        }
+        self.seen.insert(effect.clone());
+        self.list.push(effect);
+    }
+
+    /// The effects that were kept.
+    pub fn iter(&self) -> impl Iterator<Item = &Effect> {
+        self.list.iter()
+    }
+
+    /// Whether nothing was left out.
+    pub fn is_complete(&self) -> bool {
+        self.complete_to.is_none()
+    }
+
+    /// Whether nothing was done at all.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Whether something was refused.
+    pub fn any_denied(&self) -> bool {
+        self.list.iter().any(|effect| effect.access == Access::Denied)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_effect_once_and_no_more_than_the_bound() {
+        let mut effects = Effects::default();
+        effects.note(Access::Read, Resource::Random);
+        effects.note(Access::Read, Resource::Random);
+        assert_eq!(effects.iter().count(), 1);
+        for n in 0..2 * Effects::MAX {
+            effects.note(Access::Read, Resource::Env { name: n.to_string() });
+        }
+        assert_eq!(effects.iter().count(), Effects::MAX);
+        assert!(!effects.is_complete());
+    }
+}
