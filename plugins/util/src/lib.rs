@@ -1,1 +1,37 @@
+//! The `util` connector: small tools that need nothing but their arguments.
+//!
+//! The plugin asks for no capability, so the host can prove every one of its calls pure: the same arguments give the
+//! same answer for ever, and the answer may be kept for ever. That is also why no tool here knows the time: "today" is
+//! refused as a date, and the sentence says why.
+//!
+//! Every input has a bound ([`limits`]), and every refusal is an `invalid-input` that says what to do instead.
 
+pub mod date;
+pub mod decimal;
+pub mod digest;
+pub mod duration;
+pub mod encode;
+pub mod json;
+pub mod limits;
+pub mod patch;
+pub mod size;
+pub mod stats;
+pub mod table;
+pub mod value;
+
+fact_sdk::plugin!(
+    value::format_value,
+    size::parse_size,
+    duration::parse_duration,
+    date::parse_date,
+    digest::hash,
+    encode::base64_encode,
+    encode::base64_decode,
+    json::json_pointer,
+    patch::json_patch,
+    patch::json_diff,
+    table::csv_to_json,
+    table::json_to_csv,
+    stats::text_stats;
+    name = "util"
+);

@@ -1,1 +1,34 @@
-//! Placeholder.
+//! The attribute of `fact-sdk`. Use it from there.
+
+mod attribute;
+mod docs;
+mod expand;
+
+use proc_macro::TokenStream;
+
+/// Makes a tool of a function.
+///
+/// ```ignore
+/// /// Finds companies by the beginning of their name.
+/// ///
+/// /// At most 20 of them come back.
+/// #[tool(read_only, title = "Find companies")]
+/// fn find(args: Find, context: &Context) -> Result<Found, ToolError> { ... }
+/// ```
+///
+/// - The doc comment is the description: whoever chooses among tools, most often a model, reads nothing else. The lines of
+///   its first paragraph are joined. It may stand before or after the attribute, and must be there.
+/// - The function takes nothing, or one argument of a type with `Deserialize` and `JsonSchema` whose JSON form is an object; then,
+///   if it likes, `&Context`. It returns `Result<T, ToolError>`, where T has `Serialize` and `JsonSchema`, or is
+///   `Output` or `Outcome`.
+/// - Options: `read_only`, `destructive`, `idempotent`, `open_world` promise something about its effects, `name = "..."` and
+///   `title = "..."` replace the names made of the function's.
+///
+/// The function stays as it is. Beside it, a hidden type of the same name tells `plugin!` about it, so a module and a tool
+/// of one name can't stand in the same place.
+#[proc_macro_attribute]
+pub fn tool(options: TokenStream, item: TokenStream) -> TokenStream {
+    expand::tool(options.into(), item.into())
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
