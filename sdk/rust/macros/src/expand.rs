@@ -1,0 +1,165 @@
+//! What `#[tool]` writes.
+
+use crate::attribute::Options;
+use crate::docs;
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::ext::IdentExt;
+use syn::{Error, FnArg, ItemFn, Result, ReturnType, Type};
+
+/// What a tool's function takes.
+struct Parameters<'a> {
+    arguments: Option<&'a Type>,
+    context: bool,
+}
+
+pub(crate) fn tool(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let options = Options::parse(options)?;
+    let function: ItemFn = syn::parse2(item)?;
+    check_signature(&function)?;
+    let parameters = Parameters::of(&function)?;
+    let ReturnType::Type(_, answer) = &function.sig.output else {
+        return Err(Error::new_spanned(
+            &function.sig,
+            "a tool returns `Result<T, ToolError>`",
+        ));
+    };
+
+    let ident = &function.sig.ident;
+    let plain = ident.unraw().to_string();
+    let description = docs::description(&function.attrs)?.ok_or_else(|| {
+        Error::new_spanned(
+            ident,
+            format!("the tool `{plain}` has no description: write a doc comment that says what it does"),
+        )
+    })?;
+    let name = options
+        .name
+        .as_ref()
+        .map_or_else(|| plain.clone(), syn::LitStr::value);
+    if !name.is_ascii() || name.len() > 64 {
+        return Err(Error::new_spanned(
+            ident,
+            "a tool's name is 1 to 64 ASCII characters; set it with `name = \"...\"`",
+        ));
+    }
+    let title = options
+        .title
+        .as_ref()
+        .map_or_else(|| docs::title(&name), syn::LitStr::value);
+    let Options {
+        read_only,
+        destructive,
+        idempotent,
+        open_world,
+        ..
+    } = options;
+
+    let (input_schema, read, pass) = match parameters.arguments {
+        Some(ty) => (
+            quote!(::fact_sdk::__private::of_arguments::<#ty>()),
+            quote!(let arguments: #ty = ::fact_sdk::__private::arguments(arguments)?;),
+            quote!(arguments,),
+        ),
+        None => (
+            quote!(::fact_sdk::__private::of_no_arguments()),
+            quote!(::fact_sdk::__private::no_arguments(arguments)?;),
+            quote!(),
+        ),
+    };
+    let pass_context = parameters.context.then(|| quote!(context));
+    let visibility = &function.vis;
+    let conditions = function
+        .attrs
+        .iter()
+        .filter(|a| a.path().is_ident("cfg"))
+        .collect::<Vec<_>>();
+
+    Ok(quote! {
+        #function
+
+        #(#conditions)*
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, missing_docs, missing_debug_implementations, clippy::empty_enums)]
+        #visibility enum #ident {}
+
+        #(#conditions)*
+        #[automatically_derived]
+        impl ::fact_sdk::Tool for #ident {
+            const NAME: &'static str = #name;
+            const TITLE: &'static str = #title;
+            const DESCRIPTION: &'static str = #description;
+            const ANNOTATIONS: ::fact_sdk::Annotations = ::fact_sdk::Annotations {
+                read_only: #read_only,
+                destructive: #destructive,
+                idempotent: #idempotent,
+                open_world: #open_world,
+            };
+            fn input_schema() -> ::fact_sdk::serde_json::Value {
+                #input_schema
+            }
+            fn output_schema() -> ::core::option::Option<::fact_sdk::serde_json::Value> {
+                <#answer as ::fact_sdk::ToolResult>::output_schema()
+            }
+            fn call(
+                arguments: &str,
+                context: &::fact_sdk::Context,
+            ) -> ::core::result::Result<::fact_sdk::Outcome, ::fact_sdk::ToolError> {
+                let _ = context;
+                #read
+                ::fact_sdk::ToolResult::into_outcome(#ident(#pass #pass_context))
+            }
+        }
+    })
+}
+
+fn check_signature(function: &ItemFn) -> Result<()> {
+    let signature = &function.sig;
+    if let Some(keyword) = &signature.asyncness {
+        return Err(Error::new_spanned(
+            keyword,
+            "a tool is not `async`: what it imports waits by itself",
+        ));
+    }
+    if let Some(keyword) = &signature.unsafety {
+        return Err(Error::new_spanned(keyword, "a tool can't be `unsafe`"));
+    }
+    if signature.generics.type_params().next().is_some() || signature.generics.const_params().next().is_some()
+    {
+        return Err(Error::new_spanned(
+            &signature.generics,
+            "a tool can't be generic: its schemas need real types",
+        ));
+    }
+    Ok(())
+}
+
+impl<'a> Parameters<'a> {
+    fn of(function: &'a ItemFn) -> Result<Self> {
+        let mut parameters = Parameters {
+            arguments: None,
+            context: false,
+        };
+        for input in &function.sig.inputs {
+            let FnArg::Typed(input) = input else {
+                return Err(Error::new_spanned(input, "a tool is a function, not a method"));
+            };
+            match &*input.ty {
+                Type::Reference(_) if !parameters.context => parameters.context = true,
+                ty if parameters.arguments.is_none()
+                    && !parameters.context
+                    && !matches!(ty, Type::Reference(_)) =>
+                {
+                    parameters.arguments = Some(ty);
+                }
+                _ => {
+                    return Err(Error::new_spanned(
+                        input,
+                        "a tool takes at most one argument (a struct of all its arguments), then `&Context`",
+                    ));
+                }
+            }
+        }
+        Ok(parameters)
+    }
+}
