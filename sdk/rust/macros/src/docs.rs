@@ -19,9 +19,9 @@ pub(crate) fn description(attributes: &[Attribute]) -> Result<Option<String>> {
             ));
         };
         // A `/** */` comment is one attribute of many lines.
+        let text = text.value();
         lines.extend(
-            text.value()
-                .lines()
+            text.split('\n')
                 .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()),
         );
     }
