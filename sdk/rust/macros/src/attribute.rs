@@ -2,15 +2,15 @@
 
 use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
-use syn::{LitStr, Result};
+use syn::{LitBool, LitStr, Result};
 
 /// The options, as written.
 #[derive(Default)]
 pub(crate) struct Options {
-    pub(crate) read_only: bool,
-    pub(crate) destructive: bool,
-    pub(crate) idempotent: bool,
-    pub(crate) open_world: bool,
+    read_only: Option<bool>,
+    destructive: Option<bool>,
+    idempotent: Option<bool>,
+    open_world: Option<bool>,
     pub(crate) name: Option<LitStr>,
     pub(crate) title: Option<LitStr>,
 }
@@ -19,13 +19,30 @@ impl Options {
     pub(crate) fn parse(tokens: proc_macro2::TokenStream) -> Result<Self> {
         let mut options = Options::default();
         syn::meta::parser(|meta| options.take(&meta)).parse2(tokens.clone())?;
-        if options.read_only && options.destructive {
+        if options.read_only() && options.destructive() {
             return Err(syn::Error::new_spanned(
                 tokens,
                 "a tool can't be both `read_only` and `destructive`",
             ));
         }
         Ok(options)
+    }
+
+    pub(crate) fn read_only(&self) -> bool {
+        self.read_only.unwrap_or(false)
+    }
+
+    /// The worst is assumed of a tool that may write and says no more.
+    pub(crate) fn destructive(&self) -> bool {
+        self.destructive.unwrap_or(!self.read_only())
+    }
+
+    pub(crate) fn idempotent(&self) -> bool {
+        self.idempotent.unwrap_or(false)
+    }
+
+    pub(crate) fn open_world(&self) -> bool {
+        self.open_world.unwrap_or(false)
     }
 
     fn take(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
@@ -52,15 +69,16 @@ impl Options {
                 "there are `read_only`, `destructive`, `idempotent`, `open_world`, `name = \"...\"` and `title = \"...\"`",
             ));
         };
-        if std::mem::replace(flag, true) {
-            Err(meta.error("given twice"))
+        let value = if meta.input.peek(syn::Token![=]) {
+            meta.value()?.parse::<LitBool>()?.value
         } else {
-            Ok(())
-        }
+            true
+        };
+        set(flag, value, meta)
     }
 }
 
-fn set(place: &mut Option<LitStr>, value: LitStr, meta: &ParseNestedMeta<'_>) -> Result<()> {
+fn set<T>(place: &mut Option<T>, value: T, meta: &ParseNestedMeta<'_>) -> Result<()> {
     if place.replace(value).is_some() {
         Err(meta.error("given twice"))
     } else {
@@ -81,5 +99,44 @@ fn check_name(name: &LitStr) -> Result<()> {
             name,
             "a tool's name is 1 to 64 of a-z, A-Z, 0-9, `_` and `-`",
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quote::quote;
+
+    #[track_caller]
+    fn check(tokens: proc_macro2::TokenStream, expected: Option<[bool; 4]>) {
+        let flags = Options::parse(tokens).ok();
+        let flags = flags.map(|o| [o.read_only(), o.destructive(), o.idempotent(), o.open_world()]);
+        assert_eq!(flags, expected);
+    }
+
+    #[test]
+    fn promises() {
+        check(quote!(), Some([false, true, false, false]));
+        check(quote!(read_only), Some([true, false, false, false]));
+        check(quote!(destructive = false), Some([false, false, false, false]));
+        check(
+            quote!(destructive, idempotent, open_world),
+            Some([false, true, true, true]),
+        );
+        check(
+            quote!(read_only, name = "a_b-C", title = "A"),
+            Some([true, false, false, false]),
+        );
+    }
+
+    #[test]
+    fn refusals() {
+        check(quote!(read_only, destructive), None);
+        check(quote!(read_only, read_only), None);
+        check(quote!(readonly), None);
+        check(quote!(name = ""), None);
+        check(quote!(name = "a b"), None);
+        check(quote!(title = " "), None);
+        check(quote!(destructive = "no"), None);
     }
 }

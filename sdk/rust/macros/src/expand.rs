@@ -47,13 +47,8 @@ pub(crate) fn tool(options: TokenStream, item: TokenStream) -> Result<TokenStrea
         .title
         .as_ref()
         .map_or_else(|| docs::title(&name), syn::LitStr::value);
-    let Options {
-        read_only,
-        destructive,
-        idempotent,
-        open_world,
-        ..
-    } = options;
+    let (read_only, destructive) = (options.read_only(), options.destructive());
+    let (idempotent, open_world) = (options.idempotent(), options.open_world());
 
     let (input_schema, read, pass) = match parameters.arguments {
         Some(ty) => (

@@ -21,8 +21,9 @@ use proc_macro::TokenStream;
 /// - The function takes nothing, or one argument of a type with `Deserialize` and `JsonSchema` whose JSON form is an object; then,
 ///   if it likes, `&Context`. It returns `Result<T, ToolError>`, where T has `Serialize` and `JsonSchema`, or is
 ///   `Output` or `Outcome`.
-/// - Options: `read_only`, `destructive`, `idempotent`, `open_world` promise something about its effects, `name = "..."` and
-///   `title = "..."` replace the names made of the function's.
+/// - `read_only`, `idempotent` and `open_world` promise something about its effects, and are false when not given. A tool that is
+///   not read-only is taken to be `destructive`, unless it says `destructive = false`. `name = "..."` and `title = "..."`
+///   replace the names made of the function's.
 ///
 /// The function stays as it is. Beside it, a hidden type of the same name tells `plugin!` about it, so a module and a tool
 /// of one name can't stand in the same place.
