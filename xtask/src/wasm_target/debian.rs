@@ -131,6 +131,8 @@ impl Apt {
                 format!("Dir::Cache={folder}/cache"),
                 // The user that apt downloads as can't write into this folder.
                 "APT::Sandbox::User=".to_owned(),
+                // Else a mirror that can't be reached is a warning, and the reason is lost.
+                "APT::Update::Error-Mode=any".to_owned(),
                 "Acquire::Languages=none".to_owned(),
                 "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),
             ],
