@@ -2,7 +2,8 @@
 
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, Result};
 
-/// The text of the doc comment; none when there is none. The lines of the first paragraph are joined, the rest is kept.
+/// The text of the doc comment; none when there is none. The lines of the first paragraph are joined, the rest is kept. Sections
+/// such as `# Errors` are for readers of the source, not for who chooses among tools: the text ends before the first.
 pub(crate) fn description(attributes: &[Attribute]) -> Result<Option<String>> {
     let mut lines = Vec::new();
     for attribute in attributes.iter().filter(|a| a.path().is_ident("doc")) {
@@ -43,6 +44,11 @@ pub(crate) fn title(name: &str) -> String {
 }
 
 fn join(lines: &[String]) -> Option<String> {
+    let lines = lines
+        .iter()
+        .map(String::as_str)
+        .take_while(|line| !line.starts_with("# "));
+    let lines = lines.collect::<Vec<_>>();
     let text = lines.join("\n");
     let text = text.trim();
     let (first, rest) = text.split_once("\n\n").unwrap_or((text, ""));
@@ -92,6 +98,23 @@ mod tests {
                 fn f() {}
             },
             Some("Broken over two lines.\n\n- kept\n  as it is"),
+        );
+        check(
+            parse_quote! {
+                /// Divides.
+                ///
+                /// # Errors
+                /// By zero.
+                fn f() {}
+            },
+            Some("Divides."),
+        );
+        check(
+            parse_quote! {
+                /// # Errors
+                fn f() {}
+            },
+            None,
         );
         check(
             parse_quote! {

@@ -17,7 +17,8 @@ use proc_macro::TokenStream;
 /// ```
 ///
 /// - The doc comment is the description: whoever chooses among tools, most often a model, reads nothing else. The lines of
-///   its first paragraph are joined. It may stand before or after the attribute, and must be there.
+///   its first paragraph are joined, and sections such as `# Errors` are left out. It may stand before or after the attribute,
+///   and must be there.
 /// - The function takes nothing, or one argument of a type with `Deserialize` and `JsonSchema` whose JSON form is an object; then,
 ///   if it likes, `&Context`. It returns `Result<T, ToolError>`, where T has `Serialize` and `JsonSchema`, or is
 ///   `Output` or `Outcome`.
