@@ -166,8 +166,18 @@ fn clippy(run: &Run<'_>) -> Result<Outcome> {
 
 fn docs(run: &Run<'_>) -> Result<Outcome> {
     let mut doc = cargo(run.workspace);
-    doc.args(["doc", "--workspace", "--no-deps", "--locked"])
-        .env("RUSTDOCFLAGS", "-Dwarnings");
+    // Naming the examples makes cargo take the features that development dependencies ask for, as clippy and the tests
+    // do; without it, much of the tree would be checked again with fewer.
+    doc.args([
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--locked",
+        "--lib",
+        "--bins",
+        "--examples",
+    ])
+    .env("RUSTDOCFLAGS", "-Dwarnings");
     succeed(&mut doc)
 }
 
