@@ -102,6 +102,8 @@ fn download_from(mirror: &str, place: &Place, work: &Path) -> Result<Vec<PathBuf
 
 /// apt with sources, lists, cache and state of its own.
 struct Apt {
+    /// A settings file, read after the machine's own.
+    settings: String,
     options: Vec<String>,
 }
 
@@ -117,8 +119,19 @@ impl Apt {
         };
         let lines = SUITES.map(|suite| format!("deb {keys}{mirror} {suite} main\n"));
         fs::write(folder.join("sources.list"), lines.concat())?;
+        // Hooks of the machine, such as those that empty its cache after each update, are no business of these folders.
+        let hooks = [
+            "Update::Pre-Invoke",
+            "Update::Post-Invoke",
+            "Update::Post-Invoke-Success",
+        ];
+        fs::write(
+            folder.join("apt.conf"),
+            hooks.map(|hook| format!("#clear APT::{hook};\n")).concat(),
+        )?;
         let folder = folder.to_str().context("the target folder's name is not UTF-8")?;
         Ok(Self {
+            settings: format!("{folder}/apt.conf"),
             options: vec![
                 format!("Dir::Etc::SourceList={folder}/sources.list"),
                 "Dir::Etc::SourceParts=/dev/null".to_owned(),
@@ -145,6 +158,7 @@ impl Apt {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
+        command.arg("-c").arg(&self.settings);
         for option in &self.options {
             command.arg("-o").arg(option);
         }
