@@ -83,7 +83,7 @@ fn telling(folder: &Path) -> Option<String> {
     let mut parts = text.split('/').filter(|part| !part.is_empty());
     let first = parts.next()?;
     (parts.next().is_some() || !EVERYWHERE.contains(&first))
-        .then(|| format!("{}/", text.trim_end_matches('/')))
+        .then(|| text.trim_end_matches('/').to_owned())
 }
 
 /// The host names of the addresses in a text, without those of the machine itself.
@@ -107,7 +107,6 @@ pub(super) fn left_behind(texts: &[Text], traces: &Traces) -> Vec<String> {
             .iter()
             .any(|name| text.path == *name || text.path.ends_with(&format!("/{name}")));
         for (number, line) in (1..).zip(text.content.lines()) {
-            // The slash that ends a path may be the end of the word here.
             let path = traces.paths.iter().find(|path| names_path(line, path));
             let host = traces
                 .hosts
@@ -127,13 +126,11 @@ pub(super) fn left_behind(texts: &[Text], traces: &Traces) -> Vec<String> {
     findings
 }
 
-/// Whether the line holds the folder (which ends with `/`) or something below it as an absolute path, and not as the
-/// tail of another one.
+/// Whether the line holds the folder or something below it, and not a longer name or the tail of another path.
 fn names_path(line: &str, folder: &str) -> bool {
-    let bare = folder.trim_end_matches('/');
-    line.match_indices(bare).any(|(at, _)| {
+    line.match_indices(folder).any(|(at, _)| {
         let before = line.get(..at).and_then(|before| before.chars().next_back());
-        let after = line.get(at + bare.len()..).and_then(|after| after.chars().next());
+        let after = line.get(at + folder.len()..).and_then(|after| after.chars().next());
         let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || "_-.~*}".contains(c));
         !word(before) && !word(after)
     })
@@ -152,8 +149,8 @@ mod tests {
         check("/", None);
         check("/tmp", None);
         check("/home", None);
-        check("/checkouts", Some("/checkouts/"));
-        check("/home/ann/fact", Some("/home/ann/fact/"));
+        check("/checkouts", Some("/checkouts"));
+        check("/home/ann/fact", Some("/home/ann/fact"));
     }
 
     #[test]
@@ -172,7 +169,7 @@ mod tests {
     #[test]
     fn traces_in_files() {
         let traces = Traces {
-            paths: vec!["/checkouts/fact/".to_owned(), "/checkouts/".to_owned()],
+            paths: vec!["/checkouts/fact".to_owned(), "/checkouts".to_owned()],
             hosts: vec!["mirror.example".to_owned()],
         };
         let check = |path: &str, line: &str, want: usize| {
