@@ -82,8 +82,7 @@ fn telling(folder: &Path) -> Option<String> {
     let text = folder.to_str()?;
     let mut parts = text.split('/').filter(|part| !part.is_empty());
     let first = parts.next()?;
-    (parts.next().is_some() || !EVERYWHERE.contains(&first))
-        .then(|| text.trim_end_matches('/').to_owned())
+    (parts.next().is_some() || !EVERYWHERE.contains(&first)).then(|| text.trim_end_matches('/').to_owned())
 }
 
 /// The host names of the addresses in a text, without those of the machine itself.
@@ -130,7 +129,9 @@ pub(super) fn left_behind(texts: &[Text], traces: &Traces) -> Vec<String> {
 fn names_path(line: &str, folder: &str) -> bool {
     line.match_indices(folder).any(|(at, _)| {
         let before = line.get(..at).and_then(|before| before.chars().next_back());
-        let after = line.get(at + folder.len()..).and_then(|after| after.chars().next());
+        let after = line
+            .get(at + folder.len()..)
+            .and_then(|after| after.chars().next());
         let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || "_-.~*}".contains(c));
         !word(before) && !word(after)
     })
