@@ -1,1 +1,43 @@
-//! Placeholder.
+//! The host's database, and the guarded SQL that plugins may run.
+//!
+//! - [`Store`]: what the host itself keeps, in `fact.db`: installed plugins and their grants. It survives being killed at
+//!   any moment, and several processes may share it.
+//! - [`Databases`]: the databases that plugins may reach, each statement checked by the engine against the plugin's grants.
+//! - [`demo`]: a small finance database to try things on.
+//!
+//! This is the only crate that speaks to SQLite; its types do not show through.
+//!
+//! ```
+//! use fact_store::{DatabaseConfig, Databases, SqlLimits, Value, demo};
+//! use fact_types::Capability;
+//! use std::{collections::BTreeMap, sync::Arc, time::{Duration, Instant}};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("finance.db");
+//! demo::seed(&path)?;
+//!
+//! let config = DatabaseConfig { path, samples: demo::samples() };
+//! let databases = Databases::new(BTreeMap::from([("finance".to_owned(), config)]), SqlLimits::default());
+//! let Capability::Sql(grant) = "sql:read:finance/financial_records".parse()? else { unreachable!() };
+//!
+//! let statement = "SELECT SUM(revenue) FROM financial_records WHERE quarter = 'Q1' AND year = :year";
+//! let parameters = vec![("year".to_owned(), Value::Integer(2025))];
+//! let deadline = Instant::now() + Duration::from_secs(5);
+//! let answer = databases.query(&Arc::from([grant]), "finance", statement, parameters, None, deadline);
+//! let rows = tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(answer)?;
+//! assert_eq!(rows.rows, [[Value::Integer(68_500_000_000)]]);
+//! assert_eq!(rows.touched.reads.iter().collect::<Vec<_>>(), ["financial_records"]);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod demo;
+mod sql;
+mod store;
+
+pub use sql::{
+    Changed, Column, DatabaseConfig, Databases, Plan, Rows, Sample, SqlError, SqlErrorKind, SqlLimits, Table,
+    TableColumn, Touched, Value,
+};
+pub use store::{GrantRow, Migration, PluginRow, Store, StoreError, Unreadable};
