@@ -1,7 +1,7 @@
 //! `append`: more at the end of a file.
 
 use crate::encoding::Encoding;
-use crate::folders::Folders;
+use crate::folders::{Act, Folders};
 use crate::write::{self, Written};
 use fact_sdk::{ToolError, tool};
 use schemars::JsonSchema;
@@ -30,7 +30,7 @@ pub struct AppendFile {
 ///
 /// # Errors
 /// `denied` where writing is not granted, `not-found` for a missing file (see `create`) or folder.
-#[tool]
+#[tool(destructive = false)]
 pub fn append(args: AppendFile) -> Result<Written, ToolError> {
     run(&Folders::granted(), &args)
 }
@@ -60,16 +60,16 @@ pub fn run(folders: &Folders, args: &AppendFile) -> Result<Written, ToolError> {
         }
         Ok(_) => true,
         Err(error) if error.kind() == ErrorKind::NotFound && args.create => false,
-        Err(error) => return Err(place.failed("append to", &error)),
+        Err(error) => return Err(place.failed(Act::Append, &error)),
     };
     let mut file = OpenOptions::new()
         .append(true)
         .create(args.create)
         .open(&place.path)
-        .map_err(|error| place.failed("append to", &error))?;
+        .map_err(|error| place.failed(Act::Append, &error))?;
     file.write_all(&bytes)
         .and_then(|()| file.sync_all())
-        .map_err(|error| place.failed("append to", &error))?;
+        .map_err(|error| place.failed(Act::Append, &error))?;
     Ok(Written {
         path: place.shown,
         bytes: bytes.len(),

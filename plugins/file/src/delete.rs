@@ -1,6 +1,6 @@
 //! `delete`: one file, link or empty folder.
 
-use crate::folders::Folders;
+use crate::folders::{Act, Folders};
 use crate::walk::Kind;
 use fact_sdk::{ToolError, tool};
 use schemars::JsonSchema;
@@ -40,7 +40,7 @@ pub fn delete(args: Delete) -> Result<Deleted, ToolError> {
 /// As [`delete`](fn@delete).
 pub fn run(folders: &Folders, args: &Delete) -> Result<Deleted, ToolError> {
     let place = folders.resolve(&args.path)?;
-    let failed = |error: std::io::Error| place.failed("delete", &error);
+    let failed = |error: std::io::Error| place.failed(Act::Delete, &error);
     let kind = Kind::from(place.path.symlink_metadata().map_err(failed)?.file_type());
     match kind {
         Kind::Folder => fs::remove_dir(&place.path),

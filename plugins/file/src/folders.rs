@@ -141,21 +141,63 @@ fn join(folder: &Folder, relative: &Path) -> PathBuf {
     path
 }
 
+/// What a tool does to a place, in the words of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Read a file.
+    Read,
+    /// List a folder.
+    List,
+    /// Ask what a place is.
+    LookAt,
+    /// Search a file or folder.
+    Search,
+    /// Create or replace a file.
+    Write,
+    /// Append to a file.
+    Append,
+    /// Delete a file or folder.
+    Delete,
+}
+
+impl Act {
+    fn verb(self) -> &'static str {
+        match self {
+            Act::Read => "read",
+            Act::List => "list",
+            Act::LookAt => "look at",
+            Act::Search => "search",
+            Act::Write => "write",
+            Act::Append => "append to",
+            Act::Delete => "delete",
+        }
+    }
+
+    fn grant(self) -> &'static str {
+        match self {
+            Act::Read | Act::List | Act::LookAt | Act::Search => "fs:read:FOLDER",
+            Act::Write | Act::Append | Act::Delete => "fs:write:FOLDER",
+        }
+    }
+}
+
 impl Place {
-    /// The error for a caller, when an act on this path failed. `act` is a verb such as `read`.
+    /// The error for a caller, when an act on this place failed.
     #[must_use]
-    pub fn failed(&self, act: &str, error: &Error) -> ToolError {
-        let path = &self.shown;
+    pub fn failed(&self, act: Act, error: &Error) -> ToolError {
+        let (path, verb) = (&self.shown, act.verb());
         if !self.held {
             return ToolError::denied(format!(
-                "no granted folder holds `{path}`; grant one with fs:read:FOLDER"
+                "no granted folder holds `{path}`; grant one with {}",
+                act.grant()
             ));
         }
-        match error.kind() {
+        match cause(error) {
             ErrorKind::NotFound => ToolError::not_found(format!("`{path}` does not exist")),
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::CrossesDevices => {
                 ToolError::denied(format!(
-                    "no permission to {act} `{path}`: it is not granted, or leads out of the granted folder"
+                    "no permission to {verb} `{path}`: that takes a grant {}, and no path may lead out of the folder",
+                    act.grant()
                 ))
             }
             ErrorKind::AlreadyExists => ToolError::invalid_input(format!("`{path}` exists already")),
@@ -166,21 +208,33 @@ impl Place {
             ErrorKind::DirectoryNotEmpty => {
                 ToolError::invalid_input(format!("the folder `{path}` is not empty"))
             }
-            ErrorKind::InvalidFilename | ErrorKind::InvalidInput => {
+            ErrorKind::InvalidFilename => {
                 ToolError::invalid_input(format!("`{path}` is not a name that a file can have"))
             }
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ResourceBusy => {
-                ToolError::unavailable(format!("could not {act} `{path}`: {}", error.kind()))
+            ErrorKind::InvalidInput => {
+                ToolError::invalid_input(format!("there is no way to {verb} `{path}`"))
             }
-            _ if not_capable(error) => ToolError::denied(format!("no permission to {act} `{path}`")),
-            kind => ToolError::internal(format!("could not {act} `{path}`: {kind}")),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ResourceBusy => {
+                ToolError::unavailable(format!("could not {verb} `{path}`: {}", error.kind()))
+            }
+            kind => ToolError::internal(format!("could not {verb} `{path}`: {kind}")),
         }
     }
 }
 
-/// WASI's own code for a right that a handle lacks; it has no name in the standard library.
-fn not_capable(error: &Error) -> bool {
-    cfg!(target_os = "wasi") && error.raw_os_error() == Some(76)
+/// What went wrong, with what the standard library has no stable name for on WASI.
+fn cause(error: &Error) -> ErrorKind {
+    /// Too many symbolic links.
+    const LOOP: i32 = 32;
+    const NOT_EMPTY: i32 = 55;
+    /// A handle lacks the right.
+    const NOT_CAPABLE: i32 = 76;
+    match error.raw_os_error().filter(|_| cfg!(target_os = "wasi")) {
+        Some(LOOP) => ErrorKind::InvalidInput,
+        Some(NOT_EMPTY) => ErrorKind::DirectoryNotEmpty,
+        Some(NOT_CAPABLE) => ErrorKind::PermissionDenied,
+        _ => error.kind(),
+    }
 }
 
 #[cfg(target_os = "wasi")]
@@ -263,7 +317,10 @@ mod tests {
     fn failures() {
         let folders = grant(&[Path::new("/srv/data")]);
         let check = |path: &str, kind: ErrorKind, code: ErrorCode| {
-            let error = folders.resolve(path).unwrap().failed("read", &Error::from(kind));
+            let error = folders
+                .resolve(path)
+                .unwrap()
+                .failed(Act::Read, &Error::from(kind));
             assert_eq!(error.code(), code, "{path} {kind:?}");
             assert!(error.to_string().contains(path));
         };

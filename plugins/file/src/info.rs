@@ -1,7 +1,7 @@
 //! `info`: what is known about a file or a folder.
 
 use crate::filter::extension;
-use crate::folders::Folders;
+use crate::folders::{Act, Folders};
 use crate::walk::Kind;
 use fact_sdk::{ToolError, tool};
 use schemars::JsonSchema;
@@ -92,7 +92,7 @@ pub fn info(args: AboutFile) -> Result<Info, ToolError> {
 /// As [`info`](fn@info).
 pub fn run(folders: &Folders, args: &AboutFile) -> Result<Info, ToolError> {
     let place = folders.resolve(&args.path)?;
-    let failed = |error: std::io::Error| place.failed("look at", &error);
+    let failed = |error: std::io::Error| place.failed(Act::LookAt, &error);
     let metadata = place.path.symlink_metadata().map_err(failed)?;
     let kind = Kind::from(metadata.file_type());
     let name = place

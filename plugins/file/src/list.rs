@@ -1,7 +1,7 @@
 //! `list`: what is in a folder.
 
 use crate::filter::Filter;
-use crate::folders::Folders;
+use crate::folders::{Act, Folders};
 use crate::info;
 use crate::walk::{DEPTH_MAX, Kind, Walk};
 use fact_sdk::{ToolError, tool};
@@ -104,7 +104,7 @@ pub fn run(folders: &Folders, args: &ListFolder) -> Result<Listing, ToolError> {
     let filter = Filter::new(&args.extensions, args.glob.as_deref())?;
     let place = folders.resolve(&args.path)?;
     let mut walk =
-        Walk::new(&place.path, depth, args.hidden).map_err(|error| place.failed("list", &error))?;
+        Walk::new(&place.path, depth, args.hidden).map_err(|error| place.failed(Act::List, &error))?;
 
     let mut entries = Vec::new();
     let mut truncated = false;

@@ -1,7 +1,7 @@
 //! `read`: a file, or a part of it, as text or base64.
 
 use crate::encoding::Encoding;
-use crate::folders::{Folders, Place};
+use crate::folders::{Act, Folders, Place};
 use fact_sdk::{ToolError, tool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -112,7 +112,7 @@ pub fn run(folders: &Folders, args: &ReadFile) -> Result<Content, ToolError> {
         ));
     }
     let place = folders.resolve(&args.path)?;
-    let failed = |error: io::Error| place.failed("read", &error);
+    let failed = |error: io::Error| place.failed(Act::Read, &error);
     // Asked before opening, since opening a pipe waits for its other end.
     let metadata = place.path.metadata().map_err(failed)?;
     if metadata.is_dir() {
@@ -171,7 +171,7 @@ fn read_bytes(
     // One byte more than asked for tells whether there is one.
     file.take(length + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| place.failed("read", &error))?;
+        .map_err(|error| place.failed(Act::Read, &error))?;
     let more = bytes.len() as u64 > length;
     if more {
         bytes.pop();
@@ -268,7 +268,7 @@ fn read_lines(
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut more = false;
     loop {
-        let filled = fill(file, &mut chunk).map_err(|error| place.failed("read", &error))?;
+        let filled = fill(file, &mut chunk).map_err(|error| place.failed(Act::Read, &error))?;
         if filled == 0 {
             break;
         }

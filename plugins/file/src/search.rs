@@ -1,7 +1,7 @@
 //! `search`: names or lines that hold a text or fit a regular expression.
 
 use crate::filter::{Filter, PATTERN_BYTES_MAX};
-use crate::folders::{Folders, Place};
+use crate::folders::{Act, Folders, Place};
 use crate::walk::{DEPTH_MAX, Entry, Kind, Walk};
 use fact_sdk::{ToolError, tool};
 use regex::bytes::{Regex, RegexBuilder};
@@ -200,12 +200,12 @@ pub fn run(folders: &Folders, args: &Search) -> Result<Found, ToolError> {
     let metadata = place
         .path
         .metadata()
-        .map_err(|error| place.failed("search", &error))?;
+        .map_err(|error| place.failed(Act::Search, &error))?;
     if metadata.is_file() && args.within == Within::Contents {
         hunt.one_file(&place)?;
     } else {
         let mut walk =
-            Walk::new(&place.path, depth, args.hidden).map_err(|error| place.failed("search", &error))?;
+            Walk::new(&place.path, depth, args.hidden).map_err(|error| place.failed(Act::Search, &error))?;
         for entry in walk.by_ref().filter(|entry| filter.passes(&entry.relative)) {
             match args.within {
                 Within::Names => hunt.name(&entry),
@@ -293,7 +293,7 @@ impl Hunt {
     fn one_file(&mut self, place: &Place) -> Result<(), ToolError> {
         let text = self
             .load(&place.path)
-            .map_err(|error| place.failed("read", &error))?;
+            .map_err(|error| place.failed(Act::Read, &error))?;
         self.text(text, &place.shown);
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! the old file or the new one, never a part.
 
 use crate::encoding::Encoding;
-use crate::folders::{Folders, Place};
+use crate::folders::{Act, Folders, Place};
 use fact_sdk::{ToolError, tool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,8 @@ pub struct Written {
 
 /// Creates a file, or replaces one when if_exists is "replace". Readers see the old file or the new one, never a part.
 ///
+/// A symbolic link of that name is itself replaced, not what it points to.
+///
 /// # Errors
 /// `denied` where writing is not granted, `not-found` for a missing folder, and `invalid-input` when the file exists.
 #[tool(destructive)]
@@ -76,7 +78,7 @@ pub fn write(args: WriteFile) -> Result<Written, ToolError> {
 pub fn run(folders: &Folders, args: &WriteFile) -> Result<Written, ToolError> {
     let bytes = content(&args.content, args.encoding)?;
     let place = folders.resolve(&args.path)?;
-    let failed = |error: io::Error| place.failed("write", &error);
+    let failed = |error: io::Error| place.failed(Act::Write, &error);
     if args.path.ends_with('/') || place.path.file_name().is_none() {
         return Err(ToolError::invalid_input(format!(
             "`{}` is not the name of a file",
@@ -99,7 +101,7 @@ pub fn run(folders: &Folders, args: &WriteFile) -> Result<Written, ToolError> {
             .is_err_and(|error| error.kind() == ErrorKind::NotFound)
         {
             let missing = folders.resolve(&parent.to_string_lossy())?;
-            let error = missing.failed("write", &ErrorKind::NotFound.into());
+            let error = missing.failed(Act::Write, &ErrorKind::NotFound.into());
             return Err(match error.code() {
                 fact_sdk::ErrorCode::NotFound => ToolError::not_found(format!(
                     "the folder `{}` does not exist; set create_dirs to create it",

@@ -35,3 +35,31 @@ fact_sdk::plugin!(
     stats::text_stats;
     name = "util"
 );
+
+#[cfg(test)]
+mod tests {
+    use super::Plugin;
+    use fact_sdk::serde_json::json;
+    use fact_sdk::{Context, ErrorCode};
+
+    #[test]
+    fn it_asks_for_nothing_and_promises_purity() {
+        let manifest = fact_sdk::manifest::<Plugin>();
+        assert_eq!(manifest["capabilities"], json!([]));
+        for tool in manifest["tools"].as_array().unwrap() {
+            let expected =
+                json!({"read_only": true, "destructive": false, "idempotent": true, "open_world": false});
+            assert_eq!(tool["annotations"], expected, "{}", tool["name"]);
+        }
+    }
+
+    #[test]
+    fn unknown_arguments_are_refused() {
+        let answer = fact_sdk::call::<Plugin>(
+            "parse_size",
+            r#"{"text": "1 KB", "base": 2}"#,
+            &Context::default(),
+        );
+        assert_eq!(answer.unwrap_err().code(), ErrorCode::InvalidInput);
+    }
+}
