@@ -195,7 +195,7 @@ fn embedded(ip: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
         (0, 0) if [c, d, e] == [0; 3] && (f == 0 || f == 0xffff) => [join(g, h), None],
         // Networks choose where in this prefix the address stands; the two usual places, where something is there.
         (0x64, 0xff9b) if c == 1 => [nonzero(join(g, h)), nonzero(join(d, (e << 8) | (f >> 8)))],
-        (0x64, 0xff9b) => [join(g, h), None],
+        (0x64, 0xff9b) if [c, d, e, f] == [0; 4] => [join(g, h), None],
         (0x2002, _) => [join(b, c), None],
         // Teredo: the server, and the client with its bits turned over.
         (0x2001, 0) => [join(c, d), join(!g, !h)],

@@ -6,14 +6,16 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 use hyper::body::Incoming;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, timeout_at};
 
 use crate::config::EgressConfig;
 use crate::error::{EgressError, Part, Phase};
+use crate::slots::Slot;
 use crate::{BoxError, headers};
 
 /// A response's body as callers get it. Its data frames never add up to more than
@@ -126,11 +128,41 @@ impl Body for RequestBody {
 
 /// The task that drives a connection; dropping this ends the task, and with it the connection.
 #[derive(Debug)]
-pub(crate) struct Connection(pub(crate) JoinHandle<()>);
+pub(crate) struct Connection {
+    task: JoinHandle<()>,
+    cut: Arc<AtomicBool>,
+}
+
+impl Connection {
+    /// Drives a connection until it ends by itself or the deadline cuts it, whether or not someone reads from it. `slot` is
+    /// free for others exactly when the connection is gone.
+    pub(crate) fn drive<C>(mut connection: C, slot: Slot, deadline: Instant) -> Self
+    where
+        C: Future<Output = hyper::Result<()>> + Send + Unpin + 'static,
+    {
+        let cut = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&cut);
+        let task = tokio::spawn(async move {
+            let _slot = slot;
+            match timeout_at(deadline, &mut connection).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(%error, "a connection failed"),
+                // Before the connection goes: to a body without a length its end would look like a regular one.
+                Err(_) => told.store(true, Ordering::Release),
+            }
+        });
+        Connection { task, cut }
+    }
+
+    /// Whether the deadline ended it.
+    fn was_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
+    }
+}
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
@@ -186,6 +218,13 @@ impl Limited {
     }
 }
 
+pub(crate) fn headers_too_large(config: &EgressConfig) -> EgressError {
+    EgressError::TooLarge {
+        what: Part::ResponseHeaders,
+        limit: config.max_header_bytes as u64,
+    }
+}
+
 fn response_too_large(limit: u64) -> EgressError {
     EgressError::TooLarge {
         what: Part::ResponseBody,
@@ -202,7 +241,7 @@ impl Body for Limited {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, EgressError>>> {
         let this = &mut *self;
-        let Some((body, _)) = &mut this.open else {
+        let Some((body, connection)) = &mut this.open else {
             return Poll::Ready(None);
         };
         let frame = match Pin::new(body).poll_frame(cx) {
@@ -210,20 +249,21 @@ impl Body for Limited {
                 let which = ready!(this.late(cx));
                 return this.fail(EgressError::Timeout { which });
             }
+            Poll::Ready(None) if connection.was_cut() => {
+                return this.fail(EgressError::Timeout { which: Phase::Total });
+            }
             Poll::Ready(None) => {
                 this.open = None;
                 return Poll::Ready(None);
             }
             Poll::Ready(Some(Err(error))) => {
                 tracing::debug!(%error, "a response's body failed");
-                // The connection's task ends at the deadline too, and may have been faster.
-                let error = match this.deadline.is_elapsed() || this.deadline.deadline() <= Instant::now() {
-                    true => EgressError::Timeout { which: Phase::Total },
-                    false if error.is_parse_too_large() => EgressError::TooLarge {
-                        what: Part::ResponseHeaders,
-                        limit: this.config.max_header_bytes as u64,
-                    },
-                    false => EgressError::Protocol("the response ended before its end"),
+                let error = if connection.was_cut() {
+                    EgressError::Timeout { which: Phase::Total }
+                } else if error.is_parse_too_large() {
+                    headers_too_large(&this.config)
+                } else {
+                    EgressError::Protocol("the response ended before its end")
                 };
                 return this.fail(error);
             }

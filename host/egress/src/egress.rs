@@ -16,10 +16,10 @@ use url::Host;
 
 use crate::BoxError;
 use crate::address::check_address;
-use crate::body::{Connection, Fault, Limited, RequestBody, ResponseBody};
+use crate::body::{Connection, Fault, Limited, RequestBody, ResponseBody, headers_too_large};
 use crate::config::{EgressConfig, SetupError, Timeouts};
 use crate::connect::{self, Stream};
-use crate::error::{EgressError, Part, Phase, Reason};
+use crate::error::{EgressError, Phase, Reason};
 use crate::headers;
 use crate::slots::{Slot, Slots};
 use crate::target::{Target, parse_host};
@@ -214,10 +214,7 @@ impl Egress {
             tracing::debug!(%error, "a request failed");
             match fault.get() {
                 Some(fault) => fault.clone(),
-                None if error.is_parse_too_large() => EgressError::TooLarge {
-                    what: Part::ResponseHeaders,
-                    limit: self.config.max_header_bytes as u64,
-                },
+                None if error.is_parse_too_large() => headers_too_large(&self.config),
                 None if error.is_parse() => EgressError::Protocol("the response is malformed"),
                 None => EgressError::Protocol("the connection ended before the response"),
             }
@@ -230,14 +227,7 @@ impl Egress {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(explain)?;
-        // The task owns the slot, so that a slot is free exactly when its connection is gone, and the connection ends at the
-        // deadline even if nobody reads.
-        let connection = Connection(tokio::spawn(async move {
-            let _slot = slot;
-            if let Ok(Err(error)) = timeout_at(deadline, connection).await {
-                tracing::debug!(%error, "a connection failed");
-            }
-        }));
+        let connection = Connection::drive(connection, slot, deadline);
         let response = timeout_at(first_byte_by, sender.send_request(request))
             .await
             .map_err(|_| EgressError::Timeout {

@@ -32,14 +32,7 @@ pub(crate) fn outgoing(
     config: &EgressConfig,
     user_agent: &HeaderValue,
 ) -> Result<Outgoing, EgressError> {
-    let length = promised_length(&headers)?;
-    drop_one_hop(&mut headers);
-    for name in [header::HOST, header::CONTENT_LENGTH, header::EXPECT] {
-        headers.remove(name);
-    }
-    headers
-        .entry(header::USER_AGENT)
-        .or_insert_with(|| user_agent.clone());
+    // First of all: what follows takes time and room by the number of headers.
     if headers.len() > config.max_header_count {
         return Err(EgressError::TooLarge {
             what: Part::RequestHeaderCount,
@@ -52,6 +45,14 @@ pub(crate) fn outgoing(
             limit: config.max_header_bytes as u64,
         });
     }
+    let length = promised_length(&headers)?;
+    drop_one_hop(&mut headers);
+    for name in [header::HOST, header::CONTENT_LENGTH, header::EXPECT] {
+        headers.remove(name);
+    }
+    headers
+        .entry(header::USER_AGENT)
+        .or_insert_with(|| user_agent.clone());
     headers.insert(header::HOST, target.host_header()?);
     // A connection carries one request; saying so lets the server close it at once.
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

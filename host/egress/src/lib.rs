@@ -26,8 +26,8 @@
 //!
 //! The request line and `Host` come from the parsed URL. These headers of a guest are dropped: `Host`, `Connection` and
 //! whatever it names, `Keep-Alive`, `Transfer-Encoding`, `TE`, `Trailer`, `Upgrade`, `Expect`, `HTTP2-Settings` and all of
-//! `Proxy-*`; so are trailers. `Content-Length` is taken as a promise: more than one, one that is no number, or one that the
-//! body does not keep, fails the request.
+//! `Proxy-*`; so are trailers. `Content-Length` is taken as a promise: more than one, one that is no number, or a
+//! body that is shorter fails the request, and no byte past it is sent. A `GET` or `HEAD` has a body only where its length is known.
 //!
 //! # Connections
 //!

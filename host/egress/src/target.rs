@@ -171,6 +171,10 @@ fn parse_url(text: &str) -> Result<(Url, Host<String>, u16), EgressError> {
         .split_once("://")
         .ok_or(EgressError::InvalidUrl("it has no scheme or no host"))?;
     let authority = after_scheme.split(['/', '\\', '?', '#']).next().unwrap_or("");
+    // The parser would skip further slashes and find a host behind them.
+    if authority.is_empty() {
+        return Err(EgressError::InvalidUrl("it has no scheme or no host"));
+    }
     if authority.contains('@') {
         return Err(EgressError::InvalidUrl("it holds a user name or a password"));
     }
