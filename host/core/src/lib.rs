@@ -1,1 +1,34 @@
-//! Placeholder.
+//! FACT as a library: one [`Host`] that holds everything, and the one path that every call goes down.
+//!
+//! ```no_run
+//! use fact_core::{Config, Host, InstallOptions, Source};
+//!
+//! # async fn example() -> anyhow::Result<()> {
+//! let host = Host::open(Config::in_folder("data"))?;
+//! host.registry().install(Source::File("adder.wasm".into()), InstallOptions::default()).await?;
+//! let answer = host.call_json("adder_add", serde_json::json!({ "a": 1, "b": 2 })).await;
+//! println!("{}", answer.text()?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Guests that compute share the executor with everything else. They give it back at each tick of the engine's clock, and
+//! the long-running ones take turns on as many threads as there are cores; so give the executor twice as many threads
+//! ([`worker_threads`]) and spinning guests never have them all.
+
+mod call;
+mod config;
+mod environment;
+mod host;
+
+pub use call::Answer;
+pub use config::{Config, ConfigError, DatabaseConfig, HttpConfig, LogConfig, LogFormat, RuntimeSection};
+pub use environment::{Layer, variables};
+pub use fact_registry::{Grant, InstallOptions, LimitPolicy, Plugin, PluginLimits, Registry, Source, Tool};
+pub use fact_types as types;
+pub use host::{Host, OpenError, worker_threads};
+
+/// The store's parts that doors show: the demo database, its samples and checks.
+pub mod store {
+    pub use fact_store::{Databases, Sample, demo};
+}

@@ -1,1 +1,128 @@
-//! Placeholder.
+//! Compiles, links, limits and runs components: the host side of every import.
+//!
+//! This is the only crate that names the engine. A component reaches the world through imports alone, and every import is
+//! implemented here (or, for WASI, wrapped here), so this is also the one place that knows what a call did: see
+//! [`CallReport::effects`].
+//!
+//! The order of things: [`Runtime::load`] compiles a component, or maps what an earlier start compiled;
+//! [`Runtime::link`] ties it to what it was granted; [`Runtime::call`] runs one call in an instance of its own, which is
+//! thrown away after it.
+
+mod bindings;
+mod call;
+mod compile;
+mod engine;
+mod grants;
+mod imports;
+mod lane;
+mod link;
+mod meter;
+mod state;
+mod witness;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fact_egress::Egress;
+use fact_store::Databases;
+use tokio::sync::Semaphore;
+
+pub use call::{CallInput, CallReport, Failure};
+pub use compile::{Compiled, LoadError, MAX_COMPONENT};
+pub use grants::Grants;
+pub use link::Linked;
+
+use engine::Engines;
+use lane::Lane;
+
+/// The parts of the world that the host lends to components.
+pub struct Services {
+    /// The way out over HTTP.
+    pub egress: Egress,
+    /// The databases.
+    pub databases: Databases,
+}
+
+/// How a [`Runtime`] is built.
+pub struct RuntimeConfig {
+    /// Where compiled code is kept between starts. None: nowhere.
+    pub compiled_dir: Option<PathBuf>,
+    /// Most calls that run at the same time; more wait.
+    pub slots: u32,
+    /// Most calls that wait for a slot; more are told to come back.
+    pub queue: u32,
+}
+
+impl Default for RuntimeConfig {
+    fn default() -> Self {
+        // 256 calls with the default memory limit can hold 64 GiB at the very worst, and hold some 100 MiB in practice.
+        RuntimeConfig {
+            compiled_dir: None,
+            slots: 256,
+            queue: 4096,
+        }
+    }
+}
+
+/// Why a runtime can't be built.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The engine refuses its configuration on this machine.
+    #[error("the WebAssembly engine can't start on this machine")]
+    Engine(#[source] wasmtime::Error),
+    /// The folder for compiled code can't be used.
+    #[error("the folder for compiled code can't be used")]
+    Folder(#[source] std::io::Error),
+}
+
+/// Runs components.
+pub struct Runtime {
+    engines: Engines,
+    compiled: Option<compile::CodeCache>,
+    services: Arc<Services>,
+    slots: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+    lane: Lane,
+}
+
+impl Runtime {
+    /// Builds a runtime.
+    ///
+    /// # Errors
+    /// When the engine or the folder for compiled code can't be used.
+    pub fn new(config: RuntimeConfig, services: Services) -> Result<Self, SetupError> {
+        let engines = Engines::new(config.slots)?;
+        let compiled = config
+            .compiled_dir
+            .map(compile::CodeCache::open)
+            .transpose()
+            .map_err(SetupError::Folder)?;
+        let slots = config.slots.max(1) as usize;
+        Ok(Runtime {
+            engines,
+            compiled,
+            services: Arc::new(services),
+            slots: Arc::new(Semaphore::new(slots)),
+            queue: Arc::new(Semaphore::new(slots + config.queue as usize)),
+            lane: Lane::new(),
+        })
+    }
+
+    /// Calls that run at this moment.
+    pub fn running(&self) -> u64 {
+        self.engines.running()
+    }
+
+    /// Waits until no call runs, or the time is over. True: none runs.
+    pub async fn drain(&self, patience: Duration) -> bool {
+        let deadline = tokio::time::Instant::now() + patience;
+        while self.running() > 0 {
+            if tokio::time::Instant::now() >= deadline {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        true
+    }
+}

@@ -106,8 +106,8 @@ pub enum Outcome {
 pub struct Receipt {
     /// The call.
     pub call_id: CallId,
-    /// The tool.
-    pub tool: ToolId,
+    /// The tool's full name, as it was asked for.
+    pub tool: String,
     /// The component that ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub component: Option<Digest>,

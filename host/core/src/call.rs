@@ -1,0 +1,274 @@
+//! The one path of a call.
+//!
+//! Every call, from whichever door, is a [`Host::call`]. The stages stand in [`Host::walk`], in their order, and nowhere
+//! else.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fact_registry::{Plugin, Tool};
+use fact_runtime::{CallInput, CallReport, Failure};
+use fact_types::{CallId, Code, Effects, Error, Limits, Outcome, Receipt, ToolCall, ToolOutput};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Host;
+
+/// Largest arguments, as JSON. Larger inputs belong in a file or a database that the tool is granted.
+const MAX_ARGUMENTS: usize = 4 << 20;
+
+/// What came of a call, and what it did and cost.
+#[derive(Debug, Clone, Serialize)]
+pub struct Answer {
+    /// The outcome, or why there is none.
+    #[serde(flatten, serialize_with = "result")]
+    pub result: Result<Outcome, Error>,
+    /// What the host saw of the call.
+    pub receipt: Receipt,
+}
+
+fn result<S: serde::Serializer>(result: &Result<Outcome, Error>, s: S) -> Result<S::Ok, S::Error> {
+    use serde::ser::SerializeMap;
+    let mut map = s.serialize_map(Some(1))?;
+    match result {
+        Ok(Outcome::Complete(output)) => map.serialize_entry("output", output)?,
+        Ok(Outcome::InputRequired(request)) => map.serialize_entry("input_required", request)?,
+        Err(error) => map.serialize_entry("error", error)?,
+    }
+    map.end()
+}
+
+impl Answer {
+    /// The output of a call that is done.
+    ///
+    /// # Errors
+    /// The call's error; `tool-failed` when the tool reports a failure or asks for input instead.
+    pub fn output(&self) -> Result<&ToolOutput, Error> {
+        match &self.result {
+            Ok(Outcome::Complete(output)) if !output.is_error => Ok(output),
+            Ok(Outcome::Complete(output)) => Err(Error::new(Code::ToolFailed, render(output))),
+            Ok(Outcome::InputRequired(request)) => Err(Error::new(
+                Code::ToolFailed,
+                format!("The tool asks for more: {request}"),
+            )),
+            Err(error) => Err(error.clone()),
+        }
+    }
+
+    /// The answer as one document: what the tool structured, or else its text.
+    ///
+    /// # Errors
+    /// As for [`Answer::output`].
+    pub fn json(&self) -> Result<Value, Error> {
+        let output = self.output()?;
+        Ok(output
+            .structured
+            .clone()
+            .unwrap_or_else(|| Value::String(render(output))))
+    }
+
+    /// The answer as text.
+    ///
+    /// # Errors
+    /// As for [`Answer::output`].
+    pub fn text(&self) -> Result<String, Error> {
+        self.output().map(render)
+    }
+}
+
+/// An output for a reader.
+fn render(output: &ToolOutput) -> String {
+    use fact_types::Content;
+    let parts: Vec<String> = output
+        .content
+        .iter()
+        .map(|part| match part {
+            Content::Text { text } => text.clone(),
+            Content::Json { json } => format!("{json:#}"),
+            Content::Blob(blob) => format!("[{} of {} bytes]", blob.mime_type, blob.data.len()),
+            Content::Link(link) => match &link.title {
+                Some(title) => format!("{title}: {}", link.uri),
+                None => link.uri.clone(),
+            },
+        })
+        .collect();
+    match (&output.structured, parts.is_empty()) {
+        (Some(structured), true) => format!("{structured:#}"),
+        _ => parts.join("\n"),
+    }
+}
+
+impl Host {
+    /// Calls a tool. The answer says what happened in every case; a refusal is an answer too.
+    ///
+    /// Dropping the future cancels the call: its guest stops at once.
+    pub async fn call(&self, call: ToolCall) -> Answer {
+        let started = Instant::now();
+        let mut receipt = Receipt {
+            call_id: CallId::new(),
+            tool: call.tool.to_string(),
+            component: None,
+            effects: Effects::default(),
+            total: Duration::ZERO,
+            run: Duration::ZERO,
+            peak_memory: 0,
+            host_calls: 0,
+            fuel: None,
+        };
+        let result = self
+            .walk(&call, &mut receipt)
+            .await
+            .map_err(|error| error.with_call(receipt.call_id));
+        receipt.total = started.elapsed();
+        record(&result, &receipt);
+        Answer { result, receipt }
+    }
+
+    /// Calls a tool by its full name. `arguments` must be a JSON object.
+    pub async fn call_json(&self, tool: &str, arguments: Value) -> Answer {
+        let parsed = tool
+            .parse()
+            .map_err(|error: fact_types::NameError| Error::new(Code::NotFound, error.to_string()))
+            .and_then(|tool| match arguments {
+                Value::Object(arguments) => Ok(ToolCall::new(tool, arguments)),
+                _ => Err(Error::new(Code::InvalidInput, "Arguments are a JSON object.")),
+            });
+        match parsed {
+            Ok(call) => self.call(call).await,
+            Err(error) => self.refuse(tool, error),
+        }
+    }
+
+    /// The stages of a call.
+    async fn walk(&self, call: &ToolCall, receipt: &mut Receipt) -> Result<Outcome, Error> {
+        self.admit()?;
+        let (plugin, tool) = self.registry().tool(&call.tool)?;
+        let arguments = validate(&tool, call)?;
+        authorise(&plugin)?;
+        let report = self.run(&plugin, &tool, call, &arguments, receipt).await?;
+        settle(report, receipt)
+    }
+
+    /// Stage: no new calls while the host stops.
+    fn admit(&self) -> Result<(), Error> {
+        if self.is_stopping() {
+            return Err(Error::new(Code::Unavailable, "The host is stopping."));
+        }
+        Ok(())
+    }
+
+    /// Stage: run the tool in a fresh instance.
+    async fn run(
+        &self,
+        plugin: &Arc<Plugin>,
+        tool: &Tool,
+        call: &ToolCall,
+        arguments: &str,
+        receipt: &mut Receipt,
+    ) -> Result<CallReport, Error> {
+        receipt.component = Some(plugin.row.digest);
+        let linked = self.registry().linked(plugin).await?;
+        let limits = match &call.limits {
+            Some(asked) => tighter(&tool.limits, asked),
+            None => tool.limits.clone(),
+        };
+        let resume = call.resume.as_ref().map(Value::to_string);
+        let input = CallInput {
+            id: receipt.call_id,
+            tool: tool.spec.name.as_str(),
+            arguments,
+            resume: resume.as_deref(),
+        };
+        tokio::select! {
+            report = self.runtime().call(linked, &limits, input) => Ok(report),
+            () = self.stopped() => Err(Error::new(Code::Cancelled, "The host stopped before the call was done.")),
+        }
+    }
+}
+
+/// Stage: the arguments fit the tool's schema.
+fn validate(tool: &Tool, call: &ToolCall) -> Result<String, Error> {
+    let arguments = tool.schema.check(&call.arguments)?.to_string();
+    if arguments.len() > MAX_ARGUMENTS {
+        return Err(Error::new(
+            Code::InvalidInput,
+            format!(
+                "The arguments have {} bytes; at most {MAX_ARGUMENTS} are allowed.",
+                arguments.len()
+            ),
+        ));
+    }
+    Ok(arguments)
+}
+
+/// Stage: the caller may call this tool. On one machine with one user, that is a question of the plugin alone.
+fn authorise(plugin: &Plugin) -> Result<(), Error> {
+    if plugin.row.enabled {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Denied,
+        format!("The plugin `{}` is disabled.", plugin.row.name),
+    ))
+}
+
+/// Stage: what the runtime reports becomes the answer and the receipt.
+fn settle(report: CallReport, receipt: &mut Receipt) -> Result<Outcome, Error> {
+    receipt.effects = report.effects;
+    receipt.run = report.run;
+    receipt.peak_memory = report.peak_memory;
+    receipt.host_calls = report.host_calls;
+    receipt.fuel = report.fuel;
+    report.result.map_err(|failure| {
+        if let Some(log) = &failure.log {
+            tracing::warn!(call = %receipt.call_id, tool = %receipt.tool, code = %failure.code, "{log}");
+        }
+        let Failure {
+            code,
+            message,
+            retry_after,
+            details,
+            ..
+        } = failure;
+        let mut error = Error::new(code, message);
+        error.details = details;
+        match retry_after {
+            Some(after) => error.with_retry_after(after),
+            None => error,
+        }
+    })
+}
+
+/// Stage: every call leaves a record, refused ones too.
+fn record(result: &Result<Outcome, Error>, receipt: &Receipt) {
+    let outcome = match result {
+        Ok(_) => "ok",
+        Err(error) => error.code.as_str(),
+    };
+    tracing::debug!(
+        call = %receipt.call_id,
+        tool = %receipt.tool,
+        outcome,
+        total_us = receipt.total.as_micros(),
+        run_us = receipt.run.as_micros(),
+        effects = receipt.effects.iter().count(),
+        "call"
+    );
+}
+
+/// The tighter of two sets of limits, each for itself.
+fn tighter(own: &Limits, asked: &Limits) -> Limits {
+    Limits {
+        deadline: own.deadline.min(asked.deadline),
+        memory: own.memory.min(asked.memory),
+        table_elements: own.table_elements.min(asked.table_elements),
+        instances: own.instances.min(asked.instances),
+        hostcall_data: own.hostcall_data.min(asked.hostcall_data),
+        output: own.output.min(asked.output),
+        log: own.log.min(asked.log),
+        host_calls: own.host_calls.min(asked.host_calls),
+        // Fuel is counted only where the component was compiled for it.
+        fuel: own.fuel.map(|own| asked.fuel.map_or(own, |asked| own.min(asked))),
+        concurrency: own.concurrency,
+    }
+}

@@ -1,0 +1,231 @@
+//! The host: everything, built from the configuration.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fact_egress::{Egress, EgressConfig};
+use fact_registry::{LimitPolicy, Registry};
+use fact_runtime::{Runtime, RuntimeConfig, Services};
+use fact_store::{Databases, SqlLimits, Store};
+use fact_types::{CallId, Effects, Error, Receipt};
+use tokio::sync::watch;
+
+use crate::{Answer, Config};
+
+/// Why a host can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data folder or the database in it.
+    #[error("the data folder can't be used")]
+    Store(#[source] fact_store::StoreError),
+    /// A folder in the data folder.
+    #[error("the data folder can't be written")]
+    Folder(#[source] std::io::Error),
+    /// The engine.
+    #[error(transparent)]
+    Runtime(fact_runtime::SetupError),
+    /// The way out over HTTP.
+    #[error("the HTTP settings can't be used")]
+    Egress(#[source] fact_egress::SetupError),
+    /// A file that the configuration names.
+    #[error("`{path}`, which the configuration names, can't be read")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A host. Cheap to share: put it in an [`Arc`].
+pub struct Host {
+    config: Config,
+    store: Arc<Store>,
+    databases: Databases,
+    runtime: Arc<Runtime>,
+    registry: Arc<Registry>,
+    stop: watch::Sender<Stop>,
+}
+
+/// How far the host is with stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    No,
+    /// No new calls.
+    Draining,
+    /// No calls at all.
+    Now,
+}
+
+/// How many threads the executor should have: twice the cores, since guests that spin take turns on as many as there are
+/// cores.
+pub fn worker_threads() -> usize {
+    std::thread::available_parallelism()
+        .map_or(2, std::num::NonZero::get)
+        .saturating_mul(2)
+        .max(4)
+}
+
+impl Host {
+    /// Builds a host. Everything that is not there yet is made.
+    ///
+    /// # Errors
+    /// When the data folder, the engine or a file that the configuration names can't be used.
+    pub fn open(config: Config) -> Result<Self, OpenError> {
+        let data = config.data_dir.as_path();
+        let store = Arc::new(Store::open(data).map_err(OpenError::Store)?);
+        let databases = Databases::new(databases(&config, data), SqlLimits::default());
+        let egress = Egress::new(egress(&config)?).map_err(OpenError::Egress)?;
+        let runtime = RuntimeConfig {
+            compiled_dir: Some(data.join("compiled")),
+            slots: config.runtime.slots,
+            queue: config.runtime.queue,
+        };
+        let services = Services {
+            egress,
+            databases: databases.clone(),
+        };
+        let runtime = Arc::new(Runtime::new(runtime, services).map_err(OpenError::Runtime)?);
+        let limits = LimitPolicy {
+            all: config.limits.clone(),
+            plugins: config.plugins.clone(),
+        };
+        let registry = Registry::new(
+            Arc::clone(&store),
+            Arc::clone(&runtime),
+            data.join("components"),
+            limits,
+        )
+        .map_err(OpenError::Folder)?;
+        let (stop, _) = watch::channel(Stop::No);
+        Ok(Host {
+            config,
+            store,
+            databases,
+            runtime,
+            registry: Arc::new(registry),
+            stop,
+        })
+    }
+
+    /// The settings that the host was built from.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The installed plugins.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// The databases that plugins may be granted.
+    pub fn databases(&self) -> &Databases {
+        &self.databases
+    }
+
+    /// The host's own store.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Calls that run at this moment.
+    pub fn running(&self) -> u64 {
+        self.runtime.running()
+    }
+
+    /// Stops the host: takes no new calls, gives those that run `patience` to end, then ends them with `cancelled`.
+    pub async fn stop(&self, patience: Duration) {
+        self.stop.send_if_modified(|stop| {
+            let first = *stop == Stop::No;
+            if first {
+                *stop = Stop::Draining;
+            }
+            first
+        });
+        self.runtime.drain(patience).await;
+        self.stop.send_replace(Stop::Now);
+        // A guest hears of it within a tick of the engine's clock.
+        self.runtime.drain(Duration::from_secs(1)).await;
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stop.borrow() != Stop::No
+    }
+
+    /// Waits until calls must end.
+    pub(crate) async fn stopped(&self) {
+        let mut stop = self.stop.subscribe();
+        if stop.wait_for(|stop| *stop == Stop::Now).await.is_err() {
+            // The host itself is gone: nobody can ask it to stop any more.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// An answer for a call that names no tool.
+    pub(crate) fn refuse(&self, tool: &str, error: Error) -> Answer {
+        let call_id = CallId::new();
+        tracing::debug!(call = %call_id, tool = %tool.escape_debug(), outcome = %error.code, "call");
+        Answer {
+            result: Err(error.with_call(call_id)),
+            receipt: Receipt {
+                call_id,
+                tool: tool.chars().take(64).collect(),
+                component: None,
+                effects: Effects::default(),
+                total: Duration::ZERO,
+                run: Duration::ZERO,
+                peak_memory: 0,
+                host_calls: 0,
+                fuel: None,
+            },
+        }
+    }
+}
+
+/// The databases of the configuration, and the demo's where it was seeded.
+fn databases(config: &Config, data: &Path) -> BTreeMap<String, fact_store::DatabaseConfig> {
+    let mut all = BTreeMap::new();
+    let demo = data.join("finance.db");
+    if demo.exists() {
+        all.insert(
+            "finance".to_owned(),
+            fact_store::DatabaseConfig {
+                path: demo,
+                samples: fact_store::demo::samples(),
+            },
+        );
+    }
+    for (name, own) in &config.databases {
+        let samples = own.samples.clone();
+        all.insert(
+            name.clone(),
+            fact_store::DatabaseConfig {
+                path: own.path.clone(),
+                samples,
+            },
+        );
+    }
+    all
+}
+
+fn egress(config: &Config) -> Result<EgressConfig, OpenError> {
+    let mut egress = EgressConfig::default();
+    egress.connect_timeout = config.http.connect_timeout.0;
+    egress.max_request_body = config.http.max_request_body.0;
+    egress.max_response_body = config.http.max_response_body.0;
+    for path in &config.http.root_certificates {
+        let pem = std::fs::read(path).map_err(|source| OpenError::File {
+            path: path.display().to_string(),
+            source,
+        })?;
+        egress.extra_root_certificates.push(pem);
+    }
+    Ok(egress)
+}

@@ -1,0 +1,393 @@
+//! One call: a place, a fresh instance, bounds on everything, and a report.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fact_types::{Blob, CallId, Code, Content, Effects, Limits, Link, Outcome, ToolOutput};
+use serde_json::Value;
+use wasmtime::{CallHook, Store, Trap, UpdateDeadline};
+use wasmtime_wasi::I32Exit;
+
+use crate::Runtime;
+use crate::bindings::fact::plugin::types as wit;
+use crate::link::Linked;
+use crate::meter::{Deadline, Exceeded};
+use crate::state::State;
+
+/// What a call gets.
+#[derive(Debug, Clone, Copy)]
+pub struct CallInput<'a> {
+    /// The call's id.
+    pub id: CallId,
+    /// The tool's name inside the plugin.
+    pub tool: &'a str,
+    /// The arguments, a JSON object.
+    pub arguments: &'a str,
+    /// The answers to an earlier request for input, a JSON object.
+    pub resume: Option<&'a str>,
+}
+
+/// A call that did not end well.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// What went wrong, for machines.
+    pub code: Code,
+    /// What went wrong, for anyone.
+    pub message: String,
+    /// With `unavailable`: when to come back.
+    pub retry_after: Option<Duration>,
+    /// The tool's own details.
+    pub details: Option<Value>,
+    /// What went wrong, for the log alone: backtraces, the end of standard error.
+    pub log: Option<String>,
+}
+
+impl Failure {
+    fn new(code: Code, message: impl Into<String>) -> Self {
+        Failure {
+            code,
+            message: message.into(),
+            retry_after: None,
+            details: None,
+            log: None,
+        }
+    }
+}
+
+/// What came of a call, and what it did on the way.
+#[derive(Debug)]
+pub struct CallReport {
+    /// The answer, or why there is none.
+    pub result: Result<Outcome, Failure>,
+    /// What the call read, wrote and was refused.
+    pub effects: Effects,
+    /// Time from having a place to the end, waits for host functions included.
+    pub run: Duration,
+    /// Most memory that the component had, in bytes.
+    pub peak_memory: u64,
+    /// Calls that the component made to the host.
+    pub host_calls: u64,
+    /// Fuel that was used, where it is counted.
+    pub fuel: Option<u64>,
+}
+
+impl CallReport {
+    fn refused(failure: Failure) -> Self {
+        CallReport {
+            result: Err(failure),
+            effects: Effects::default(),
+            run: Duration::ZERO,
+            peak_memory: 0,
+            host_calls: 0,
+            fuel: None,
+        }
+    }
+}
+
+/// Longest message that a tool's error may carry on.
+const MESSAGE_MAX: usize = 2000;
+
+impl Runtime {
+    /// Runs a call in an instance of its own.
+    ///
+    /// Dropping the future ends the call: the guest stops at once, and with it what host functions were doing for it.
+    pub async fn call(&self, plugin: &Linked, limits: &Limits, input: CallInput<'_>) -> CallReport {
+        let deadline = Deadline(Instant::now() + limits.deadline.0);
+        let place = match self.place(plugin, deadline).await {
+            Ok(place) => place,
+            Err(failure) => return CallReport::refused(failure),
+        };
+        let started = Instant::now();
+        let mut store = match self.store(plugin, limits, input.id, deadline) {
+            Ok(store) => store,
+            Err(error) => return CallReport::refused(judge(error, "")),
+        };
+        let running = self.engines.run();
+        let ran = tokio::time::timeout_at(deadline.0.into(), guest(&mut store, plugin, input)).await;
+        drop(running);
+        drop(place);
+
+        let stderr = store.data().log.finish();
+        let result = match ran {
+            Err(_) => Err(judge(Exceeded::Deadline.into(), &stderr)),
+            Ok(Err(trap)) => Err(judge(trap, &stderr)),
+            Ok(Ok(Err(error))) => Err(tool_error(error)),
+            Ok(Ok(Ok(outcome))) => weigh(&mut store, &outcome)
+                .map_err(|exceeded| judge(exceeded.into(), &stderr))
+                .and_then(|()| answer(outcome)),
+        };
+        let fuel = limits
+            .fuel
+            .and_then(|full| store.get_fuel().ok().map(|left| full.saturating_sub(left)));
+        let state = store.data();
+        CallReport {
+            result,
+            effects: state.witness.take(),
+            run: started.elapsed(),
+            peak_memory: state.meter.peak_memory(),
+            host_calls: state.meter.host_calls(),
+            fuel,
+        }
+    }
+
+    /// Asks a component for its manifest, with nothing granted to it.
+    ///
+    /// # Errors
+    /// The failure of the call.
+    pub async fn describe(&self, plugin: &Linked, limits: &Limits) -> Result<String, Failure> {
+        let deadline = Deadline(Instant::now() + limits.deadline.0);
+        let _place = self.place(plugin, deadline).await?;
+        let mut store = self
+            .store(plugin, limits, CallId::new(), deadline)
+            .map_err(|error| judge(error, ""))?;
+        let _running = self.engines.run();
+        let run = async {
+            let instance = plugin.pre.instantiate_async(&mut store).await?;
+            instance.fact_plugin_tools().call_describe(&mut store).await
+        };
+        let ran = tokio::time::timeout_at(deadline.0.into(), run).await;
+        let stderr = store.data().log.finish();
+        match ran {
+            Err(_) => Err(judge(Exceeded::Deadline.into(), &stderr)),
+            Ok(Err(trap)) => Err(judge(trap, &stderr)),
+            Ok(Ok(manifest)) => {
+                store
+                    .data_mut()
+                    .output
+                    .charge(manifest.len())
+                    .map_err(|e| judge(e.into(), &stderr))?;
+                Ok(manifest)
+            }
+        }
+    }
+
+    /// A place for a call: one of the plugin's own, then one of the host's. Waiting counts towards the deadline.
+    async fn place(&self, plugin: &Linked, deadline: Deadline) -> Result<Place, Failure> {
+        let busy = || {
+            let mut failure = Failure::new(Code::Unavailable, "The host is busy; try again in a moment.");
+            failure.retry_after = Some(Duration::from_secs(1));
+            failure
+        };
+        let queue = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| busy())?;
+        let wait = async {
+            let own = Arc::clone(&plugin.places).acquire_owned().await?;
+            let slot = Arc::clone(&self.slots).acquire_owned().await?;
+            Ok::<_, tokio::sync::AcquireError>((own, slot))
+        };
+        match tokio::time::timeout_at(deadline.0.into(), wait).await {
+            Ok(Ok((own, slot))) => Ok(Place {
+                _own: own,
+                _slot: slot,
+                _queue: queue,
+            }),
+            _ => Err(busy()),
+        }
+    }
+
+    fn store(
+        &self,
+        plugin: &Linked,
+        limits: &Limits,
+        call: CallId,
+        deadline: Deadline,
+    ) -> wasmtime::Result<Store<State>> {
+        let engine = self.engines.get(plugin.kind)?;
+        let state = State::new(call, &self.services, &plugin.grants, limits, deadline)?;
+        let mut store = Store::new(engine, state);
+        store.limiter(|state| &mut state.meter);
+        store.set_hostcall_fuel(limits.hostcall_data.bytes());
+        if plugin.kind.fuel {
+            store.set_fuel(limits.fuel.unwrap_or(u64::MAX))?;
+        }
+        store.call_hook(|mut context, hook| {
+            if matches!(hook, CallHook::CallingHost) {
+                let state = context.data_mut();
+                // A guest that waits for the host leaves the slow lane to those who compute.
+                state.held.release();
+                state.meter.host_call()?;
+            }
+            Ok(())
+        });
+        let lane = self.lane.clone();
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |mut context| {
+            let state = context.data_mut();
+            if state.deadline.passed() {
+                return Err(Exceeded::Deadline.into());
+            }
+            state.ticks += 1;
+            state.held.release();
+            // The first tick may strike a call that has just begun.
+            if state.ticks < 2 {
+                return Ok(UpdateDeadline::Yield(1));
+            }
+            Ok(UpdateDeadline::YieldCustom(
+                1,
+                Box::pin(lane.clone().turn(state.held.clone())),
+            ))
+        });
+        Ok(store)
+    }
+}
+
+/// What a running call occupies.
+struct Place {
+    _own: tokio::sync::OwnedSemaphorePermit,
+    _slot: tokio::sync::OwnedSemaphorePermit,
+    _queue: tokio::sync::OwnedSemaphorePermit,
+}
+
+async fn guest(
+    store: &mut Store<State>,
+    plugin: &Linked,
+    input: CallInput<'_>,
+) -> wasmtime::Result<Result<wit::Outcome, wit::Error>> {
+    let instance = plugin.pre.instantiate_async(&mut *store).await?;
+    let context = wit::Context {
+        resume: input.resume.map(str::to_owned),
+        meta: None,
+    };
+    instance
+        .fact_plugin_tools()
+        .call_call(&mut *store, input.tool, input.arguments, &context)
+        .await
+}
+
+/// Counts an answer towards the output limit.
+fn weigh(store: &mut Store<State>, outcome: &wit::Outcome) -> Result<(), Exceeded> {
+    let size = match outcome {
+        wit::Outcome::InputRequired(text) => text.len(),
+        wit::Outcome::Complete(output) => {
+            let parts: usize = output
+                .content
+                .iter()
+                .map(|part| match part {
+                    wit::Content::Text(text) | wit::Content::Json(text) => text.len(),
+                    wit::Content::Blob(blob) => blob.data.len() + blob.mime_type.len(),
+                    wit::Content::Link(link) => link.uri.len() + link.title.as_ref().map_or(0, String::len),
+                })
+                .sum();
+            parts
+                + output.structured.as_ref().map_or(0, String::len)
+                + output.meta.as_ref().map_or(0, String::len)
+        }
+    };
+    store.data_mut().output.charge(size)
+}
+
+/// From the contract's answer to ours. What must be JSON is.
+fn answer(outcome: wit::Outcome) -> Result<Outcome, Failure> {
+    let json = |text: &str, what: &str| {
+        serde_json::from_str::<Value>(text).map_err(|_| {
+            Failure::new(
+                Code::ToolFailed,
+                format!("The tool's {what} is not JSON: a bug of the plugin."),
+            )
+        })
+    };
+    let output = match outcome {
+        wit::Outcome::InputRequired(text) => {
+            return json(&text, "request for input").map(Outcome::InputRequired);
+        }
+        wit::Outcome::Complete(output) => output,
+    };
+    let mut content = Vec::with_capacity(output.content.len());
+    for part in output.content {
+        content.push(match part {
+            wit::Content::Text(text) => Content::Text { text },
+            wit::Content::Json(text) => Content::Json {
+                json: json(&text, "content")?,
+            },
+            wit::Content::Blob(blob) => Content::Blob(Blob {
+                mime_type: blob.mime_type,
+                data: blob.data,
+            }),
+            wit::Content::Link(link) => Content::Link(Link {
+                uri: link.uri,
+                title: link.title,
+                mime_type: link.mime_type,
+            }),
+        });
+    }
+    let structured = output
+        .structured
+        .map(|text| json(&text, "structured answer"))
+        .transpose()?;
+    let meta = match output.meta.map(|text| json(&text, "meta")).transpose()? {
+        None => None,
+        Some(Value::Object(map)) => Some(map),
+        Some(_) => {
+            return Err(Failure::new(
+                Code::ToolFailed,
+                "The tool's meta is no JSON object: a bug of the plugin.",
+            ));
+        }
+    };
+    Ok(Outcome::Complete(ToolOutput {
+        content,
+        structured,
+        is_error: output.is_error,
+        meta,
+    }))
+}
+
+/// An error that the tool answered with.
+fn tool_error(error: wit::Error) -> Failure {
+    let code = match error.code {
+        wit::ErrorCode::InvalidInput => Code::InvalidInput,
+        wit::ErrorCode::Denied => Code::Denied,
+        wit::ErrorCode::NotFound => Code::NotFound,
+        wit::ErrorCode::Unavailable => Code::Unavailable,
+        wit::ErrorCode::Internal => Code::ToolFailed,
+    };
+    Failure {
+        code,
+        message: error.message.chars().take(MESSAGE_MAX).collect(),
+        retry_after: error.retry_after_ms.map(|ms| Duration::from_millis(ms.into())),
+        details: error.details.and_then(|text| serde_json::from_str(&text).ok()),
+        log: None,
+    }
+}
+
+/// What a trap means.
+fn judge(error: wasmtime::Error, stderr: &str) -> Failure {
+    let log = |error: &wasmtime::Error| {
+        Some(if stderr.is_empty() {
+            format!("{error:?}")
+        } else {
+            format!("{error:?}\nstderr: {stderr}")
+        })
+    };
+    let mut failure = if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
+        Failure::new(exceeded.code(), format!("The call was stopped: {exceeded}."))
+    } else if error.downcast_ref::<Trap>() == Some(&Trap::OutOfFuel) {
+        Failure::new(Code::Fuel, "The call was stopped: it used up its fuel.")
+    } else if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
+        Failure::new(
+            Code::Crashed,
+            format!("The tool ended itself with status {status} instead of answering."),
+        )
+    } else if says(&error, "resource limit exceeded") {
+        Failure::new(
+            Code::Memory,
+            "The call was stopped: more instances, memories or tables than the limit.",
+        )
+    } else if says(&error, "fuel allocated for hostcalls has been exhausted") {
+        Failure::new(
+            Code::CallLimit,
+            "The call was stopped: it moved more data at once than the limit.",
+        )
+    } else {
+        Failure::new(
+            Code::Crashed,
+            "The tool crashed: a bug of the plugin. The log has the details under the call's id.",
+        )
+    };
+    failure.log = log(&error);
+    failure
+}
+
+/// The engine reports some of its limits with a message only.
+fn says(error: &wasmtime::Error, words: &str) -> bool {
+    error.chain().any(|cause| cause.to_string().contains(words))
+}

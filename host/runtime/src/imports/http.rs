@@ -1,0 +1,128 @@
+//! `wasi:http`: every request goes through the host's own egress, or nowhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fact_egress::{BoxError, EgressError, Part, Phase, Target, Timeouts};
+use fact_types::Access;
+use fact_types::capability::HttpGrant;
+use http_body_util::BodyExt;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::Services;
+use crate::grants::Grants;
+use crate::witness::Witness;
+
+/// How long a phase of a request may take when the guest does not say. The call's deadline bounds all of it.
+const PHASE: Duration = Duration::from_secs(30);
+
+/// The gate that every request of a call must pass.
+pub(crate) struct Gate {
+    services: Arc<Services>,
+    grants: Arc<[HttpGrant]>,
+    witness: Witness,
+}
+
+impl Gate {
+    pub(crate) fn new(services: &Arc<Services>, grants: &Grants, witness: &Witness) -> Self {
+        Gate {
+            services: Arc::clone(services),
+            grants: Arc::clone(&grants.http),
+            witness: witness.clone(),
+        }
+    }
+}
+
+type Exchanged = Result<
+    (
+        http::Response<WasiBody>,
+        Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ),
+    Error,
+>;
+
+impl WasiHttpHooks for Gate {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _sent: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Exchanged> + Send> {
+        let services = Arc::clone(&self.services);
+        let grants = Arc::clone(&self.grants);
+        let witness = self.witness.clone();
+        let timeouts = Timeouts {
+            connect: options.as_ref().and_then(|o| o.connect_timeout).unwrap_or(PHASE),
+            first_byte: options
+                .as_ref()
+                .and_then(|o| o.first_byte_timeout)
+                .unwrap_or(PHASE),
+            between_bytes: options
+                .as_ref()
+                .and_then(|o| o.between_bytes_timeout)
+                .unwrap_or(PHASE),
+        };
+        // Before the first byte leaves: the guest may drop the request at any moment, and the effect stands.
+        let target = Target::new(request.method(), request.uri());
+        let resource = Target::resource_of(request.method(), request.uri());
+        let granted = |target: &Target| {
+            grants
+                .iter()
+                .any(|g| g.allows(target.method().as_str(), target.url()))
+        };
+        match &target {
+            Ok(target) if granted(target) && target.access() == Access::Read => {
+                witness.read(resource.clone())
+            }
+            Ok(target) if granted(target) => witness.wrote(resource.clone()),
+            _ => witness.denied(resource.clone()),
+        }
+        Box::new(async move {
+            let request = request.map(|body| {
+                body.map_err(|error| BoxError::from(format!("{error:?}")))
+                    .boxed_unsync()
+            });
+            match services.egress.send(&grants, request, timeouts).await {
+                Ok(response) => {
+                    let response = response.map(|body| body.map_err(|error| code(&error)).boxed_unsync());
+                    let done: Box<dyn Future<Output = Result<(), Error>> + Send> =
+                        Box::new(std::future::ready(Ok(())));
+                    Ok((response, done))
+                }
+                Err(error) => {
+                    if error.is_denied() {
+                        witness.denied(resource);
+                    }
+                    tracing::debug!(%error, "a request was not made, or failed");
+                    Err(code(&error))
+                }
+            }
+        })
+    }
+}
+
+/// What the guest learns.
+fn code(error: &EgressError) -> Error {
+    match error {
+        EgressError::Denied { .. } => Error::HttpRequestDenied,
+        EgressError::InvalidUrl(_) => Error::HttpRequestUriInvalid,
+        EgressError::Dns => Error::DnsError {
+            rcode: None,
+            info_code: None,
+        },
+        EgressError::Connect(_) => Error::ConnectionRefused,
+        EgressError::Tls(_) => Error::TlsCertificateError,
+        EgressError::Timeout { which: Phase::Dns } => Error::DnsTimeout,
+        EgressError::Timeout {
+            which: Phase::Connect,
+        } => Error::ConnectionTimeout,
+        EgressError::Timeout { .. } => Error::HttpResponseTimeout,
+        EgressError::TooLarge {
+            what: Part::RequestBody,
+            limit,
+        } => Error::HttpRequestBodySize(Some(*limit)),
+        EgressError::TooLarge { limit, .. } => Error::HttpResponseBodySize(Some(*limit)),
+        EgressError::Busy => Error::ConnectionLimitReached,
+        _ => Error::HttpProtocolError,
+    }
+}

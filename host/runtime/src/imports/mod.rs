@@ -1,0 +1,10 @@
+//! The host side of every import. One file an outside world; each notes what it did with the witness.
+
+pub(crate) mod denied;
+pub(crate) mod environment;
+pub(crate) mod filesystem;
+pub(crate) mod http;
+pub(crate) mod journal;
+pub(crate) mod sockets;
+pub(crate) mod sql;
+pub(crate) mod world;
