@@ -124,10 +124,13 @@ pub(crate) mod tests {
     use std::cell::RefCell;
     use std::time::Duration;
 
+    /// Status, `Location` and body.
+    pub(crate) type Answer = Result<(u16, &'static str, &'static [u8]), Failure>;
+
     /// A server of a few URLs, and a record of what was asked.
     #[derive(Default)]
     pub(crate) struct Fake {
-        pub(crate) answers: Vec<(&'static str, Result<(u16, &'static str, &'static [u8]), Failure>)>,
+        pub(crate) answers: Vec<(&'static str, Answer)>,
         pub(crate) asked: RefCell<Vec<Outgoing>>,
     }
 

@@ -104,7 +104,7 @@ fn run(transport: &impl Transport, args: &Health) -> Result<Report, ToolError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::tests::Fake;
+    use crate::client::tests::{Answer, Fake};
     use fact_sdk::ErrorCode;
 
     fn ask(fake: &Fake) -> Result<Report, ToolError> {
@@ -117,7 +117,7 @@ mod tests {
         )
     }
 
-    fn fake(answer: Result<(u16, &'static str, &'static [u8]), Failure>) -> Fake {
+    fn fake(answer: Answer) -> Fake {
         Fake {
             answers: vec![("https://a.test/", answer)],
             ..Fake::default()

@@ -172,7 +172,7 @@ fn outgoing(args: Request) -> Result<Outgoing, ToolError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::tests::Fake;
+    use crate::client::tests::{Answer, Fake};
     use crate::transport::Failure;
     use fact_sdk::ErrorCode;
     use serde_json::json;
@@ -181,7 +181,7 @@ mod tests {
         serde_json::from_value(json).unwrap()
     }
 
-    fn fake(answer: Result<(u16, &'static str, &'static [u8]), Failure>) -> Fake {
+    fn fake(answer: Answer) -> Fake {
         Fake {
             answers: vec![("https://a.test/", answer)],
             ..Fake::default()
