@@ -177,6 +177,16 @@ const fn same(a: &[u8], b: &[u8]) -> bool {
 /// assert_eq!(fact_sdk::manifest::<Plugin>()["tools"][0]["name"], "quiet");
 /// # }
 /// ```
+///
+/// Names that no host would take, two tools of one name and options that there are not stop the build:
+///
+/// ```compile_fail
+/// # use fact_sdk::{ToolError, tool};
+/// # /// Says nothing.
+/// # #[tool(read_only)] pub fn quiet() -> Result<(), ToolError> { Ok(()) }
+/// fact_sdk::plugin!(quiet; name = "quiet", grants = []);
+/// # fn main() {}
+/// ```
 #[macro_export]
 macro_rules! plugin {
     ($($tool:path),+ $(,)?) => { $crate::plugin!($($tool),+;); };
@@ -284,6 +294,35 @@ mod tests {
         ] {
             assert!(!is_plugin_name(name.as_bytes()), "{name}");
         }
+    }
+
+    fn entry(name: &'static str) -> Entry {
+        Entry {
+            name,
+            title: "T",
+            description: "D.",
+            annotations: crate::Annotations::default(),
+            input_schema: schema::of_no_arguments,
+            output_schema: || None,
+            call: |_, _| Err(ToolError::internal("not called")),
+        }
+    }
+
+    #[test]
+    fn good_names() {
+        check_names("sql", &[entry("a"), entry("b"), entry("x".repeat(60).leak())]);
+    }
+
+    #[test]
+    #[should_panic(expected = "two tools have the same name")]
+    fn one_name_for_two_tools() {
+        check_names("sql", &[entry("a"), entry("b"), entry("a")]);
+    }
+
+    #[test]
+    #[should_panic(expected = "longer than the 64")]
+    fn a_long_name() {
+        check_names("sql", &[entry("x".repeat(61).leak())]);
     }
 
     #[test]

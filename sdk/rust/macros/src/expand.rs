@@ -158,3 +158,107 @@ impl<'a> Parameters<'a> {
         Ok(parameters)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the author of `function` under `#[tool(options)]` reads; none when it is fine.
+    #[track_caller]
+    fn check(options: TokenStream, function: TokenStream, says: Option<&str>) {
+        match (tool(options, function), says) {
+            (Ok(_), None) => {}
+            (Err(e), Some(says)) => assert!(e.to_string().contains(says), "{e}"),
+            (Ok(tokens), Some(says)) => panic!("no error that says `{says}`: {tokens}"),
+            (Err(e), None) => panic!("{e}"),
+        }
+    }
+
+    #[test]
+    fn tools() {
+        let none = || quote!();
+        check(
+            none(),
+            quote! { #[doc = "D."] fn f() -> Result<(), ToolError> {} },
+            None,
+        );
+        check(
+            none(),
+            quote! { #[doc = "D."] fn f(args: A) -> Result<(), ToolError> {} },
+            None,
+        );
+        check(
+            none(),
+            quote! { #[doc = "D."] fn f(context: &Context) -> Result<(), ToolError> {} },
+            None,
+        );
+        check(
+            none(),
+            quote! { #[doc = "D."] fn f(A { a, b }: A, _: &Context) -> Result<(), ToolError> {} },
+            None,
+        );
+        check(
+            none(),
+            quote! { #[doc = "D."] pub(crate) fn r#type() -> Result<(), ToolError> {} },
+            None,
+        );
+        check(
+            quote!(name = "x"),
+            quote! { #[doc = "D."] fn süß() -> Result<(), ToolError> {} },
+            None,
+        );
+    }
+
+    #[test]
+    fn mistakes_are_explained() {
+        #[track_caller]
+        fn refused(function: TokenStream, says: &str) {
+            check(quote!(), function, Some(says));
+        }
+        refused(
+            quote! { fn f() -> Result<(), ToolError> {} },
+            "the tool `f` has no description",
+        );
+        refused(
+            quote! { #[doc = " "] fn f() -> Result<(), ToolError> {} },
+            "no description",
+        );
+        refused(
+            quote! { #[doc = "D."] async fn f() -> Result<(), ToolError> {} },
+            "not `async`",
+        );
+        refused(
+            quote! { #[doc = "D."] unsafe fn f() -> Result<(), ToolError> {} },
+            "`unsafe`",
+        );
+        refused(
+            quote! { #[doc = "D."] fn f<T>(t: T) -> Result<(), ToolError> {} },
+            "generic",
+        );
+        refused(
+            quote! { #[doc = "D."] fn f(a: u8, b: u8) -> Result<(), ToolError> {} },
+            "at most one argument",
+        );
+        refused(
+            quote! { #[doc = "D."] fn f(c: &Context, a: A) -> Result<(), ToolError> {} },
+            "at most one argument",
+        );
+        refused(
+            quote! { #[doc = "D."] fn f(c: &Context, d: &Context) -> Result<(), ToolError> {} },
+            "at most one",
+        );
+        refused(
+            quote! { #[doc = "D."] fn f(&self) -> Result<(), ToolError> {} },
+            "not a method",
+        );
+        refused(quote! { #[doc = "D."] fn f() {} }, "returns `Result");
+        refused(
+            quote! { #[doc = "D."] fn süß() -> Result<(), ToolError> {} },
+            "ASCII",
+        );
+        refused(quote! { struct S; }, "expected `fn`");
+        let fine = || quote! { #[doc = "D."] fn f() -> Result<(), ToolError> {} };
+        check(quote!(readonly), fine(), Some("there are `read_only`"));
+        check(quote!(read_only, destructive), fine(), Some("both"));
+    }
+}

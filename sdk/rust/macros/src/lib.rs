@@ -30,7 +30,10 @@ use proc_macro::TokenStream;
 /// of one name can't stand in the same place.
 #[proc_macro_attribute]
 pub fn tool(options: TokenStream, item: TokenStream) -> TokenStream {
-    expand::tool(options.into(), item.into())
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    // With a mistake, the function still stands, so that its users are no mistakes too.
+    let function = item.clone();
+    expand::tool(options.into(), item.into()).map_or_else(
+        |e| TokenStream::from_iter([TokenStream::from(e.into_compile_error()), function]),
+        TokenStream::from,
+    )
 }
