@@ -175,7 +175,6 @@ pub(crate) struct Limited {
     between: Duration,
     /// Runs while a piece is waited for.
     waiting: Option<Pin<Box<Sleep>>>,
-    deadline: Pin<Box<Sleep>>,
 }
 
 impl Limited {
@@ -184,7 +183,6 @@ impl Limited {
         connection: Connection,
         config: Arc<EgressConfig>,
         between: Duration,
-        deadline: Instant,
     ) -> Result<Self, EgressError> {
         let limit = config.max_response_body;
         if body.size_hint().lower() > limit {
@@ -197,7 +195,6 @@ impl Limited {
             config,
             between,
             waiting: None,
-            deadline: Box::pin(tokio::time::sleep_until(deadline)),
         })
     }
 
@@ -206,15 +203,13 @@ impl Limited {
         Poll::Ready(Some(Err(error)))
     }
 
-    fn late(&mut self, cx: &mut Context<'_>) -> Poll<Phase> {
-        if self.deadline.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Phase::Total);
-        }
+    /// Ready when the next piece is late. The whole response's time is the connection's matter.
+    fn late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let between = self.between;
         let waiting = self
             .waiting
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(between)));
-        waiting.as_mut().poll(cx).map(|()| Phase::BetweenBytes)
+        waiting.as_mut().poll(cx)
     }
 }
 
@@ -246,8 +241,10 @@ impl Body for Limited {
         };
         let frame = match Pin::new(body).poll_frame(cx) {
             Poll::Pending => {
-                let which = ready!(this.late(cx));
-                return this.fail(EgressError::Timeout { which });
+                ready!(this.late(cx));
+                return this.fail(EgressError::Timeout {
+                    which: Phase::BetweenBytes,
+                });
             }
             Poll::Ready(None) if connection.was_cut() => {
                 return this.fail(EgressError::Timeout { which: Phase::Total });

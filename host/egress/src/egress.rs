@@ -128,7 +128,7 @@ impl Egress {
         headers::incoming(&mut parts.headers);
         parts.extensions.clear();
         let config = Arc::clone(&self.config);
-        let body = Limited::new(body, connection, config, timeouts.between_bytes, deadline)?;
+        let body = Limited::new(body, connection, config, timeouts.between_bytes)?;
         Ok(Response::from_parts(parts, body.boxed()))
     }
 

@@ -201,16 +201,16 @@ async fn slow_server(slow: Slow, closed: mpsc::Sender<()>) -> Server {
 
 #[tokio::test]
 async fn every_phase_has_its_time() {
-    for (slow, expected) in [
-        (Slow::Silent, Phase::FirstByte),
-        (Slow::HeadByByte, Phase::FirstByte),
-        (Slow::NoBody, Phase::BetweenBytes),
-        (Slow::BodyByByte, Phase::Total),
+    for (slow, expected, request_timeout_max) in [
+        (Slow::Silent, Phase::FirstByte, ms(60_000)),
+        (Slow::HeadByByte, Phase::FirstByte, ms(60_000)),
+        (Slow::NoBody, Phase::BetweenBytes, ms(60_000)),
+        (Slow::BodyByByte, Phase::Total, ms(600)),
     ] {
         let (closed, mut when_closed) = mpsc::channel(1);
         let server = slow_server(slow, closed).await;
         let egress = Egress::new(EgressConfig {
-            request_timeout_max: ms(600),
+            request_timeout_max,
             ..config(local_names())
         })
         .unwrap();
@@ -308,6 +308,20 @@ async fn dropping_the_future_or_the_body_closes_the_connection() {
             .unwrap_or_else(|_| panic!("{slow:?}: still open"));
         assert_eq!(server.connections(), 1);
     }
+}
+
+#[tokio::test]
+async fn dropping_the_body_ends_an_upload_too() {
+    let (closed, mut when_closed) = mpsc::channel(1);
+    let server = slow_server(Slow::NoBody, closed).await;
+    let egress = Egress::new(config(local_names())).unwrap();
+    let request = Request::post(format!("http://a.test:{}/", server.port))
+        .body(silent())
+        .unwrap();
+    drop(send(&egress, request).await.unwrap());
+    tokio::time::timeout(Duration::from_secs(5), when_closed.recv())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
