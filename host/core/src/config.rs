@@ -148,6 +148,11 @@ impl Config {
         }
     }
 
+    /// Where the demo finance database is, once it is seeded. From then on plugins can be granted it as `finance`.
+    pub fn demo_database(&self) -> PathBuf {
+        self.data_dir.join("finance.db")
+    }
+
     /// Where the file is looked for when nobody says.
     pub fn default_file() -> Option<PathBuf> {
         directories::ProjectDirs::from("", "", "fact").map(|folders| folders.config_dir().join("fact.toml"))

@@ -1,7 +1,6 @@
 //! The host: everything, built from the configuration.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,7 +76,7 @@ impl Host {
     pub fn open(config: Config) -> Result<Self, OpenError> {
         let data = config.data_dir.as_path();
         let store = Arc::new(Store::open(data).map_err(OpenError::Store)?);
-        let databases = Databases::new(databases(&config, data), SqlLimits::default());
+        let databases = Databases::new(databases(&config), SqlLimits::default());
         let egress = Egress::new(egress(&config)?).map_err(OpenError::Egress)?;
         let runtime = RuntimeConfig {
             compiled_dir: Some(data.join("compiled")),
@@ -190,9 +189,9 @@ impl Host {
 }
 
 /// The databases of the configuration, and the demo's where it was seeded.
-fn databases(config: &Config, data: &Path) -> BTreeMap<String, fact_store::DatabaseConfig> {
+fn databases(config: &Config) -> BTreeMap<String, fact_store::DatabaseConfig> {
     let mut all = BTreeMap::new();
-    let demo = data.join("finance.db");
+    let demo = config.demo_database();
     if demo.exists() {
         all.insert(
             "finance".to_owned(),
