@@ -24,7 +24,8 @@
 //! let statement = "SELECT SUM(revenue) FROM financial_records WHERE quarter = 'Q1' AND year = :year";
 //! let parameters = vec![("year".to_owned(), Value::Integer(2025))];
 //! let deadline = Instant::now() + Duration::from_secs(5);
-//! let answer = databases.query(&Arc::from([grant]), "finance", statement, parameters, None, deadline);
+//! let grants = Arc::from([grant]);
+//! let answer = databases.query(&grants, "finance", statement, parameters, None, deadline);
 //! let rows = tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(answer)?;
 //! assert_eq!(rows.rows, [[Value::Integer(68_500_000_000)]]);
 //! assert_eq!(rows.touched.reads.iter().collect::<Vec<_>>(), ["financial_records"]);

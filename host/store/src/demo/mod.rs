@@ -4,6 +4,8 @@
 //! 2025 is 68,500,000,000.
 
 mod data;
+#[cfg(test)]
+mod tests;
 
 pub use data::samples;
 

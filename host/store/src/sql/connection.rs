@@ -2,7 +2,7 @@
 
 use super::guard::Mode;
 use super::schema_names::NamesCache;
-use super::{SqlError, SqlLimits, limits};
+use super::{SqlError, SqlLimits, functions, limits};
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthContext, Authorization};
 use rusqlite::{Connection, InterruptHandle, OpenFlags};
@@ -210,5 +210,6 @@ fn harden(conn: &Connection, mode: Mode, limits: &SqlLimits) -> rusqlite::Result
             conn.pragma_update(None, "synchronous", "FULL")?;
         }
     }
+    functions::bound(conn)?;
     limits::apply(conn, limits)
 }

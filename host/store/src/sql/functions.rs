@@ -3,7 +3,13 @@
 //!
 //! Left out on purpose: what reaches files and code (`load_extension`, `readfile`, `fts3_tokenizer`), what tells about the
 //! build (`sqlite_compileoption_get`), and what tells about other statements on the same connection
-//! (`last_insert_rowid`, `changes`, `total_changes`).
+//! (`last_insert_rowid`, `changes`, `total_changes`), and `json_patch`, whose time grows with the product of its arguments
+//! and which can't be interrupted. Others of that kind are bounded: see [`bound`].
+
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{Connection, Error, Result};
+use std::panic::AssertUnwindSafe;
 
 /// Sorted, lower case.
 const ALLOWED: &[&str] = &[
@@ -58,7 +64,6 @@ const ALLOWED: &[&str] = &[
     "json_group_object",
     "json_insert",
     "json_object",
-    "json_patch",
     "json_pretty",
     "json_quote",
     "json_remove",
@@ -74,7 +79,6 @@ const ALLOWED: &[&str] = &[
     "jsonb_group_object",
     "jsonb_insert",
     "jsonb_object",
-    "jsonb_patch",
     "jsonb_remove",
     "jsonb_replace",
     "jsonb_set",
@@ -184,6 +188,55 @@ pub(super) fn unstable(name: &str) -> bool {
 
 pub(super) fn is_table_function(name: &str) -> bool {
     among(TABLE_FUNCTIONS, name)
+}
+
+/// Functions that compare each place of their first argument with all of the second, and how many such steps one call may
+/// take: about a tenth of a second.
+const BOUNDED: &[(&str, usize, usize)] = &[
+    ("instr", 2, 1_000_000_000),
+    ("replace", 3, 1_000_000_000),
+    ("trim", 2, 50_000_000),
+    ("ltrim", 2, 50_000_000),
+    ("rtrim", 2, 50_000_000),
+];
+
+/// Puts a bound before the functions that can't be interrupted. Below it they are SQLite's own, called on a connection to
+/// nothing.
+pub(super) fn bound(conn: &Connection) -> Result<()> {
+    for (name, arguments, steps_max) in BOUNDED {
+        let own = AssertUnwindSafe(Connection::open_in_memory()?);
+        let marks = ["?1", "?2", "?3"]
+            .get(..*arguments)
+            .unwrap_or_default()
+            .join(", ");
+        let sql = format!("SELECT {name}({marks})");
+        let flags = FunctionFlags::SQLITE_UTF8
+            | FunctionFlags::SQLITE_DETERMINISTIC
+            | FunctionFlags::SQLITE_INNOCUOUS;
+        let count = i32::try_from(*arguments).unwrap_or(0);
+        conn.create_scalar_function(*name, count, flags, move |context| {
+            call(&own, &sql, name, *steps_max, context)
+        })?;
+    }
+    Ok(())
+}
+
+fn call(own: &Connection, sql: &str, name: &str, steps_max: usize, context: &Context<'_>) -> Result<Value> {
+    let length = |index: usize| match context.get_raw(index) {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
+        _ => 1,
+    };
+    if length(0).saturating_mul(length(1)) > steps_max {
+        let message = format!("the arguments of {name} are too large together");
+        return Err(Error::UserFunctionError(message.into()));
+    }
+    let mut statement = own.prepare_cached(sql)?;
+    for index in 0..context.len() {
+        let argument = ToSqlOutput::Borrowed(context.get_raw(index));
+        statement.raw_bind_parameter(index.saturating_add(1), argument)?;
+    }
+    let mut rows = statement.raw_query();
+    rows.next()?.map_or(Ok(Value::Null), |row| row.get(0))
 }
 
 #[cfg(test)]

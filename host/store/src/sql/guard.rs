@@ -1,22 +1,27 @@
 //! Asks the grants for everything that a statement reads, writes and calls, at SQLite's own word.
 //!
 //! SQLite's compiler tells the authorizer of each table and column that a statement touches, whatever the statement looks
-//! like. Three things need more than a look into the grants:
+//! like. Four things need more than a look into the grants:
 //!
 //! **Names that are no tables.** A common table expression reaches the authorizer as a read of its name with an empty
 //! column. It is allowed if and only if the schema has nothing of that name; where a CTE takes a table's name, the table
 //! must be granted.
 //!
-//! **Views.** Reading through a view is reading what stands below it, with the view's name as *accessor*. A grant on the
-//! view suffices for that: it is how an owner gives away a part of a table. In the other direction nothing is given: who
-//! may read the tables but not the view can't use the view. Because a CTE may take a view's name and would then pass for
-//! it, a grant on a view reaches no further than the view itself in a statement with the word WITH in it, wherever it
-//! stands; such statements need grants on the tables too. A view in a view counts as granted when it is read through a
-//! granted one; that is decided when all reads are known, after compiling and before running.
+//! **Views.** A grant on a view suffices for reading *through* it: it is how an owner gives away a part of a table. The
+//! view that SQLite names for each access can't be relied on for that: a CTE with a view's name passes for the view, and
+//! where a view is merged into the statement around it, none is named. What can be relied on is that a statement reaches
+//! only what it spells out, and what the views that it spells out stand on. So a table that is not granted may be read
+//! when its name is nowhere in the statement, not even in a literal or alias, a granted view's name is, and no other
+//! view's name is. In the other direction nothing is given: who may read the tables but not the view can't use the view.
+//!
+//! **What the authorizer is not told.** The columns that NATURAL and USING compare are never reported, and a table of
+//! which nothing else is used is not either. The compiled program knows: [`Guard::confirm`] holds it against what was
+//! told.
 //!
 //! **Column grants and REPLACE.** `UPDATE OR REPLACE` may delete rows that were not named. With a grant on columns only,
 //! a statement with the word REPLACE in it is refused.
 
+use super::program::Program;
 use super::schema_names::SchemaNames;
 use super::{SqlError, Touched, functions};
 use fact_types::capability::SqlGrant;
@@ -40,30 +45,15 @@ struct State {
     database: String,
     names: Arc<SchemaNames>,
     mode: Mode,
-    /// A view's name as accessor can be believed.
-    believe_views: bool,
-    /// The statement has the word REPLACE in it.
-    replaces: bool,
+    words: Words,
+    /// What the statement spells out lets it look through views.
+    through_views: bool,
     touched: Touched,
-    /// Reads that only a view can allow.
-    through: BTreeSet<Through>,
-    /// Real views by whose name something was accessed.
-    accessors: BTreeSet<String>,
     refused: Option<Refused>,
     /// Anything at all was asked.
     asked: bool,
-    /// The reads through views are decided; the statement may be compiled again while it runs, and finds the same.
-    decided: bool,
 }
 
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Through {
-    table: String,
-    column: String,
-    view: String,
-}
-
-#[derive(Clone)]
 struct Refused {
     thing: Option<String>,
     message: String,
@@ -83,16 +73,37 @@ impl Refused {
             message: message.to_owned(),
         }
     }
+
+    fn error(&self) -> SqlError {
+        SqlError::denied(self.thing.clone(), self.message.clone())
+    }
 }
 
-/// Whether `word` stands in the statement between characters that can't be part of a name. SQLite has no other way to
-/// spell a keyword, so "no" is certain; "yes" may be a word in a literal.
-fn has_word(statement: &str, word: &str) -> bool {
-    let in_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'$' || !b.is_ascii();
-    statement
-        .as_bytes()
-        .split(|b| !in_name(*b))
-        .any(|token| token.eq_ignore_ascii_case(word.as_bytes()))
+/// The words of a statement, lower case: what stands between characters that can't be part of a name. SQLite has no other
+/// way to spell a keyword or a plain name, so "it is not there" is certain; "it is there" may mean a literal or a comment.
+struct Words(BTreeSet<String>);
+
+impl Words {
+    fn of(statement: &str) -> Self {
+        let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$' || !c.is_ascii();
+        let words = statement.split(|c| !in_name(c)).filter(|word| !word.is_empty());
+        Words(words.map(str::to_ascii_lowercase).collect())
+    }
+
+    fn has(&self, lower: &str) -> bool {
+        self.0.contains(lower)
+    }
+
+    /// Whether the statement may spell out this name. A name that is not one word always may.
+    fn may_name(&self, name: &str) -> bool {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        !name.bytes().all(plain) || self.has(&name.to_ascii_lowercase())
+    }
+
+    /// Joins on columns that the authorizer is not told of.
+    fn join_silently(&self) -> bool {
+        self.has("natural") || self.has("using")
+    }
 }
 
 impl Guard {
@@ -103,20 +114,19 @@ impl Guard {
         mode: Mode,
         statement: &str,
     ) -> Self {
-        Guard(Arc::new(Mutex::new(State {
+        let mut state = State {
             grants,
             database: database.to_owned(),
             names,
             mode,
-            believe_views: !has_word(statement, "WITH"),
-            replaces: has_word(statement, "REPLACE"),
+            words: Words::of(statement),
+            through_views: false,
             touched: Touched::default(),
-            through: BTreeSet::new(),
-            accessors: BTreeSet::new(),
             refused: None,
             asked: false,
-            decided: false,
-        })))
+        };
+        state.through_views = state.looks_through_views();
+        Guard(Arc::new(Mutex::new(state)))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -138,28 +148,20 @@ impl Guard {
         }
     }
 
-    /// Whether SQLite asked anything: it does so for every statement, and not for an empty text.
+    /// Whether SQLite asked anything: it does so for every statement that reads or writes rows.
     pub(super) fn asked(&self) -> bool {
         self.state().asked
     }
 
-    /// After compiling: decides what views allow.
-    pub(super) fn decide(&self) -> Result<(), SqlError> {
-        let mut state = self.state();
-        if state.refused.is_none() {
-            state.refused = state.undecided();
-        }
-        state.decided = true;
-        match &state.refused {
-            Some(refused) => Err(SqlError::denied(refused.thing.clone(), refused.message.clone())),
-            None => Ok(()),
-        }
+    /// Holds the compiled program against what the authorizer was told, and adds what it was not told.
+    pub(super) fn confirm(&self, program: &Program) -> Result<(), SqlError> {
+        self.state().confirm(program).map_err(|refused| refused.error())
     }
 
     /// The refusal behind an error of SQLite's, or the error itself.
     pub(super) fn explain(&self, error: rusqlite::Error) -> SqlError {
         match &self.state().refused {
-            Some(refused) => SqlError::denied(refused.thing.clone(), refused.message.clone()),
+            Some(refused) => refused.error(),
             None => error.into(),
         }
     }
@@ -168,6 +170,9 @@ impl Guard {
         self.state().touched.clone()
     }
 }
+
+/// No table or column has this name, so it is granted where all are.
+const ANY: &str = "*";
 
 impl State {
     fn may_read(&self, table: &str, column: Option<&str>) -> bool {
@@ -182,6 +187,21 @@ impl State {
             .any(|grant| grant.allows_write(&self.database, table, column))
     }
 
+    /// Whether the statement spells out a granted view and no other.
+    fn looks_through_views(&self) -> bool {
+        let (granted, others): (Vec<_>, Vec<_>) = self
+            .names
+            .views()
+            .filter(|view| self.words.may_name(view))
+            .partition(|view| self.may_read(view, None));
+        self.mode == Mode::Read && !granted.is_empty() && others.is_empty()
+    }
+
+    /// Whether a table or view that is not granted can only have been reached through a granted view.
+    fn is_behind_a_view(&self, table: &str) -> bool {
+        self.through_views && !self.words.may_name(table)
+    }
+
     fn ask(&mut self, context: &AuthContext<'_>) -> Result<(), Refused> {
         self.asked = true;
         if !matches!(context.database_name, None | Some("main")) {
@@ -189,18 +209,20 @@ impl State {
                 "only the database itself may be used, no temporary tables",
             ));
         }
-        let view = context.accessor.filter(|name| self.names.is_view(name));
-        if let Some(view) = view
-            && !self.decided
+        if let Some(view) = context.accessor.filter(|name| self.names.is_view(name))
+            && self.mode == Mode::Read
         {
-            self.accessors.insert(view.to_ascii_lowercase());
+            if !self.may_read(view, None) && !self.is_behind_a_view(view) {
+                return Err(Refused::table(&self.names.spelling(view), "reading"));
+            }
+            self.touched.reads.insert(self.names.spelling(view));
         }
         match context.action {
             AuthAction::Select | AuthAction::Recursive => Ok(()),
             AuthAction::Read {
                 table_name,
                 column_name,
-            } => self.read(table_name, column_name, view),
+            } => self.read(table_name, column_name),
             AuthAction::Function { function_name } => self.function(function_name),
             AuthAction::Insert { table_name } => self.write(table_name, None),
             AuthAction::Delete { table_name } => self.write(table_name, None),
@@ -234,15 +256,13 @@ impl State {
         Ok(())
     }
 
-    fn read(&mut self, table: &str, column: &str, view: Option<&str>) -> Result<(), Refused> {
+    fn read(&mut self, table: &str, column: &str) -> Result<(), Refused> {
         let refused = || Refused::table(table, "reading");
-        if functions::is_table_function(table) && !self.names.is_known(table) {
-            return Ok(());
-        }
         if !self.names.is_known(table) {
             // With an empty column it is a CTE. With a column, or by a name that SQLite gives a meaning of its own, it is
             // a table that nobody made: a pragma as a table, the statistics.
-            return if column.is_empty() && !self.names.is_reserved(table) {
+            let made_up = column.is_empty() && !self.names.is_reserved(table);
+            return if made_up || functions::is_table_function(table) {
                 Ok(())
             } else {
                 Err(refused())
@@ -251,25 +271,10 @@ impl State {
         if self.names.is_reserved(table) {
             return Err(refused());
         }
-        let direct = self.may_read(table, Some(column).filter(|c| !c.is_empty()));
-        if !direct {
-            let through = Through {
-                table: table.to_ascii_lowercase(),
-                column: column.to_owned(),
-                view: view
-                    .filter(|_| self.believe_views)
-                    .ok_or_else(refused)?
-                    .to_ascii_lowercase(),
-            };
-            if self.decided && !self.through.contains(&through) {
-                return Err(refused());
-            }
-            self.through.insert(through);
+        if !self.may_read(table, Some(column).filter(|c| !c.is_empty())) && !self.is_behind_a_view(table) {
+            return Err(refused());
         }
         self.touched.reads.insert(self.names.spelling(table));
-        if let Some(view) = view {
-            self.touched.reads.insert(self.names.spelling(view));
-        }
         Ok(())
     }
 
@@ -280,11 +285,10 @@ impl State {
                 message: format!("the statement writes `{table}`, and a query may only read"),
             });
         }
-        let refused = || Refused::table(table, "writing");
         if self.names.is_reserved(table) || !self.may_write(table, column) {
-            return Err(refused());
+            return Err(Refused::table(table, "writing"));
         }
-        if column.is_some() && self.replaces && !self.may_write(table, None) {
+        if column.is_some() && self.words.has("replace") && !self.may_write(table, None) {
             return Err(Refused {
                 thing: Some(table.to_owned()),
                 message: format!(
@@ -296,53 +300,73 @@ impl State {
         Ok(())
     }
 
-    /// What the views don't allow.
-    fn undecided(&self) -> Option<Refused> {
-        let mut trusted: BTreeSet<&str> = self
-            .accessors
-            .iter()
-            .map(String::as_str)
-            .filter(|view| self.may_read(view, None))
-            .collect();
-        // A view read through a trusted one is trusted: as often as there are views, no chain is longer.
-        for _ in 0..self.accessors.len() {
-            for read in &self.through {
-                if trusted.contains(read.view.as_str()) && self.names.is_view(&read.table) {
-                    trusted.insert(&read.table);
-                }
+    fn confirm(&mut self, program: &Program) -> Result<(), Refused> {
+        let silent = self.words.join_silently();
+        if silent && program.opens_virtual {
+            return Err(Refused::act(
+                "NATURAL and USING are not allowed together with table functions and virtual tables: join with ON",
+            ));
+        }
+        for page in &program.reads {
+            let table = self.opened(*page)?;
+            if self.keeps_count(&table) {
+                continue;
+            }
+            let told = self.touched.reads.contains(&table) || self.touched.writes.contains(&table);
+            // Which columns were compared is not known, so it must not matter.
+            if (!told || silent) && !self.may_read(&table, Some(ANY)) && !self.is_behind_a_view(&table) {
+                return Err(Refused::table(&table, "reading"));
+            }
+            if !told {
+                self.touched.reads.insert(table);
             }
         }
-        if let Some(view) = self
-            .accessors
-            .iter()
-            .find(|view| !trusted.contains(view.as_str()))
-        {
-            return Some(Refused::table(&self.names.spelling(view), "reading"));
+        for page in &program.writes {
+            let table = self.opened(*page)?;
+            if !self.keeps_count(&table) && !self.touched.writes.contains(&table) {
+                if !self.may_write(&table, None) {
+                    return Err(Refused::table(&table, "writing"));
+                }
+                self.touched.writes.insert(table);
+            }
         }
-        let read = self
-            .through
-            .iter()
-            .find(|read| !trusted.contains(read.view.as_str()))?;
-        Some(Refused::table(&self.names.spelling(&read.table), "reading"))
+        Ok(())
+    }
+
+    /// Where SQLite keeps the last AUTOINCREMENT of each table, which an insert moves.
+    fn keeps_count(&self, table: &str) -> bool {
+        self.mode == Mode::Write && table == "sqlite_sequence"
+    }
+
+    /// The table that a page is the root of, or that an index on it belongs to.
+    fn opened(&self, page: i64) -> Result<String, Refused> {
+        self.names
+            .rooted_at(page)
+            .map(str::to_owned)
+            .ok_or_else(|| Refused::table("sqlite_schema", "reading"))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::has_word;
+    use super::Words;
 
     #[test]
     fn words() {
-        for (statement, found) in [
-            ("WITH a AS (SELECT 1) SELECT 1", true),
-            ("with\ta as (select 1) select 1", true),
-            ("/**/wItH/**/a AS (SELECT 1) SELECT 1", true),
-            ("SELECT * FROM (WITH a AS (SELECT 1) SELECT 1)", true),
-            ("SELECT 'with'", true),
-            ("SELECT withdrawals, _with, with1, éwith FROM t", false),
-            ("", false),
+        for (statement, word, found) in [
+            ("SELECT * FROM kept", "kept", true),
+            ("select*from\"KEPT\"", "kept", true),
+            ("SELECT/**/[Kept].a", "kept", true),
+            ("SELECT 'kept'", "kept", true),
+            (
+                "SELECT kept_codes, _kept, kept1, ékept, $kept FROM t",
+                "kept",
+                false,
+            ),
+            ("SELECT 1", "odd name", true),
+            ("", "kept", false),
         ] {
-            assert_eq!(has_word(statement, "WITH"), found, "{statement}");
+            assert_eq!(Words::of(statement).may_name(word), found, "{statement}");
         }
     }
 }

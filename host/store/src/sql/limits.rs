@@ -56,11 +56,17 @@ const TRIGGER_DEPTH: i32 = 50;
 /// Most instructions of a compiled statement, each about 24 bytes.
 const INSTRUCTIONS: i32 = 1_000_000;
 
+/// Room for the EXPLAIN that the host puts before a statement.
+const EXPLAIN_BYTES: u32 = 64;
+
 pub(super) fn apply(conn: &Connection, limits: &SqlLimits) -> rusqlite::Result<()> {
     let clamp = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
     for (limit, value) in [
         (Limit::SQLITE_LIMIT_LENGTH, clamp(limits.cell_bytes_max)),
-        (Limit::SQLITE_LIMIT_SQL_LENGTH, clamp(limits.statement_bytes_max)),
+        (
+            Limit::SQLITE_LIMIT_SQL_LENGTH,
+            clamp(limits.statement_bytes_max.saturating_add(EXPLAIN_BYTES)),
+        ),
         (Limit::SQLITE_LIMIT_EXPR_DEPTH, EXPRESSION_DEPTH),
         (Limit::SQLITE_LIMIT_PARSER_DEPTH, EXPRESSION_DEPTH),
         (Limit::SQLITE_LIMIT_COMPOUND_SELECT, COMPOUND_TERMS),

@@ -10,9 +10,12 @@ mod functions;
 mod guard;
 mod limits;
 mod pool;
+mod program;
 mod run;
 mod schema;
 mod schema_names;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use error::{SqlError, SqlErrorKind};

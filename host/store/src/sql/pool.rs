@@ -48,6 +48,14 @@ impl Pool {
     }
 }
 
+#[cfg(test)]
+impl Pool {
+    /// Connections that nobody uses.
+    pub(super) fn free(&self) -> usize {
+        self.permits.available_permits()
+    }
+}
+
 impl Lease {
     /// Runs `job` on an idle connection or a new one; blocks. The connection is kept unless it was left in a bad state.
     pub(super) fn with<T>(

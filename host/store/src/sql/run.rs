@@ -2,6 +2,7 @@
 
 use super::connection::Session;
 use super::guard::Guard;
+use super::program::Program;
 use super::{Changed, Column, Plan, Rows, SqlError, SqlLimits, Touched, Value};
 use fact_types::capability::SqlGrant;
 use rusqlite::fallible_iterator::FallibleIterator;
@@ -63,11 +64,13 @@ fn guarded<T>(
     session.conn.authorizer(Some(guard.callback()))?;
     let mut batch = Batch::new(&session.conn, &asked.statement);
     let first = batch.next().map_err(|error| guard.explain(error))?;
-    let Some(mut statement) = first.filter(|_| guard.asked()) else {
+    let Some(mut statement) = first else {
         return Err(SqlError::invalid("there is no statement"));
     };
-    let touched = guard.touched();
-    guard.decide()?;
+    if !guard.asked() {
+        // VACUUM is one: its compiler asks nothing.
+        return Err(SqlError::denied(None, "the statement does what is never allowed"));
+    }
     if statement.is_explain() != 0 {
         return Err(SqlError::invalid(
             "EXPLAIN is no statement here: ask for the plan instead",
@@ -78,6 +81,9 @@ fn guarded<T>(
         return Err(SqlError::invalid("more than one statement"));
     }
     bind(&mut statement, &asked.parameters)?;
+    let program = Program::of(&session.conn, &asked.statement).map_err(|error| guard.explain(error))?;
+    guard.confirm(&program)?;
+    let touched = guard.touched();
     match job(&mut statement, &guard) {
         Ok(value) => Ok((value, touched)),
         Err(error) => Err(error.with(touched)),
@@ -232,9 +238,12 @@ pub(super) fn explain(session: &mut Session, asked: &Asked, limits: &SqlLimits) 
         }
     })?;
     // The authorizer of the statement is still there: the plan is made under the same guard.
-    let mut plan = session
-        .conn
-        .prepare(&format!("EXPLAIN QUERY PLAN {}", asked.statement))?;
+    let mut plan = session.conn.prepare(&format!(
+        "EXPLAIN QUERY PLAN {}",
+        asked
+            .statement
+            .trim_start_matches(|c: char| c == ';' || c.is_ascii_whitespace())
+    ))?;
     let mut rows = plan.raw_query();
     let mut depths = std::collections::HashMap::from([(0i64, 0usize)]);
     let mut steps = Vec::new();

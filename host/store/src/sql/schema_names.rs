@@ -9,8 +9,10 @@ use std::sync::Arc;
 pub(super) struct SchemaNames {
     /// Tables and views, lower case, with the spelling of their definition.
     known: BTreeMap<String, String>,
-    /// Those of them that are views, and no trigger has the name too: triggers appear as accessors as well.
+    /// Those of them that are views.
     views: BTreeSet<String>,
+    /// The table that each root page belongs to, an index's page too.
+    roots: BTreeMap<i64, String>,
     /// Modules that are tables by themselves, lower case.
     modules: BTreeSet<String>,
 }
@@ -21,24 +23,27 @@ impl SchemaNames {
             modules,
             ..SchemaNames::default()
         };
-        let mut triggers = BTreeSet::new();
-        let mut select = conn.prepare(
-            "SELECT type, name FROM main.sqlite_schema WHERE type IN ('table', 'view', 'trigger')",
-        )?;
+        let mut select =
+            conn.prepare("SELECT type, name, tbl_name, coalesce(rootpage, 0) FROM main.sqlite_schema")?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
             let (kind, name): (String, String) = (row.get(0)?, row.get(1)?);
+            let (table, root): (String, i64) = (row.get(2)?, row.get(3)?);
+            if root > 0 {
+                names.roots.insert(root, table);
+            }
             let lower = name.to_ascii_lowercase();
-            if kind == "trigger" {
-                triggers.insert(lower);
-                continue;
+            match kind.as_str() {
+                "view" => {
+                    names.views.insert(lower.clone());
+                    names.known.insert(lower, name);
+                }
+                "table" => {
+                    names.known.insert(lower, name);
+                }
+                _ => {}
             }
-            if kind == "view" {
-                names.views.insert(lower.clone());
-            }
-            names.known.insert(lower, name);
         }
-        names.views.retain(|view| !triggers.contains(view));
         Ok(names)
     }
 
@@ -50,6 +55,16 @@ impl SchemaNames {
     /// The schema has a view of this name.
     pub(super) fn is_view(&self, name: &str) -> bool {
         self.views.contains(&name.to_ascii_lowercase())
+    }
+
+    /// The views, lower case.
+    pub(super) fn views(&self) -> impl Iterator<Item = &str> {
+        self.views.iter().map(String::as_str)
+    }
+
+    /// The table that a root page belongs to. SQLite's schema table is on page 1 and has no entry.
+    pub(super) fn rooted_at(&self, page: i64) -> Option<&str> {
+        self.roots.get(&page).map(String::as_str)
     }
 
     /// SQLite itself gives this name a meaning: its own tables, pragmas as tables, modules.

@@ -5,6 +5,8 @@
 
 mod migrate;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 pub use migrate::Migration;
 pub use rows::{GrantRow, PluginRow, Unreadable};
