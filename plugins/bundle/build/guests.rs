@@ -25,7 +25,7 @@ const NOT_FOR_GUESTS: [&str; 9] = [
 ];
 
 /// Why there are no components.
-pub type Failure = String;
+pub(crate) type Failure = String;
 
 /// Builds components with one call of cargo, and returns the folder that holds them. `what` chooses them: `-p NAME`,
 /// `--examples` and so on.
@@ -34,7 +34,7 @@ pub type Failure = String;
 ///
 /// # Errors
 /// A sentence for the person who builds.
-pub fn build(workspace: &Path, what: &[impl AsRef<OsStr>]) -> Result<PathBuf, Failure> {
+pub(crate) fn build(workspace: &Path, what: &[impl AsRef<OsStr>]) -> Result<PathBuf, Failure> {
     target_is_installed()?;
     let folder = target_folder()?.join("guests");
     let mut cargo = Command::new(variable("CARGO")?);
@@ -66,7 +66,7 @@ pub fn build(workspace: &Path, what: &[impl AsRef<OsStr>]) -> Result<PathBuf, Fa
 ///
 /// # Errors
 /// A sentence for the person who builds.
-pub fn take(component: &Path) -> Result<PathBuf, Failure> {
+pub(crate) fn take(component: &Path) -> Result<PathBuf, Failure> {
     let name = component.file_name().ok_or("a component has no file name")?;
     let own = PathBuf::from(variable("OUT_DIR")?).join(name);
     let bytes = std::fs::read(component).map_err(|error| format!("{}: {error}", component.display()))?;
@@ -78,14 +78,14 @@ pub fn take(component: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Has the build script run again when one of these changes; folders count with all that is in them.
-pub fn watch(workspace: &Path, paths: &[&str]) {
+pub(crate) fn watch(workspace: &Path, paths: &[&str]) {
     for path in paths {
         println!("cargo::rerun-if-changed={}", workspace.join(path).display());
     }
 }
 
 /// Ends a build script.
-pub fn finish(result: Result<(), Failure>) -> std::process::ExitCode {
+pub(crate) fn finish(result: Result<(), Failure>) -> std::process::ExitCode {
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(why) => {
@@ -99,7 +99,7 @@ pub fn finish(result: Result<(), Failure>) -> std::process::ExitCode {
 ///
 /// # Errors
 /// When it is not set.
-pub fn variable(name: &str) -> Result<String, Failure> {
+pub(crate) fn variable(name: &str) -> Result<String, Failure> {
     std::env::var(name).map_err(|_| format!("cargo did not set {name}"))
 }
 
