@@ -9,7 +9,7 @@
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Error, Result};
-use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Sorted, lower case.
 const ALLOWED: &[&str] = &[
@@ -203,8 +203,9 @@ const BOUNDED: &[(&str, usize, usize)] = &[
 /// Puts a bound before the functions that can't be interrupted. Below it they are SQLite's own, called on a connection to
 /// nothing.
 pub(super) fn bound(conn: &Connection) -> Result<()> {
+    let own = Arc::new(Mutex::new(Connection::open_in_memory()?));
     for (name, arguments, steps_max) in BOUNDED {
-        let own = AssertUnwindSafe(Connection::open_in_memory()?);
+        let own = Arc::clone(&own);
         let marks = ["?1", "?2", "?3"]
             .get(..*arguments)
             .unwrap_or_default()
@@ -215,6 +216,7 @@ pub(super) fn bound(conn: &Connection) -> Result<()> {
             | FunctionFlags::SQLITE_INNOCUOUS;
         let count = i32::try_from(*arguments).unwrap_or(0);
         conn.create_scalar_function(*name, count, flags, move |context| {
+            let own = own.lock().unwrap_or_else(PoisonError::into_inner);
             call(&own, &sql, name, *steps_max, context)
         })?;
     }

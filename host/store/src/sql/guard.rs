@@ -52,6 +52,8 @@ struct State {
     refused: Option<Refused>,
     /// Anything at all was asked.
     asked: bool,
+    /// The statement passed. What is compiled from here on is the same again, or a virtual table's own statements.
+    passed: bool,
 }
 
 struct Refused {
@@ -124,6 +126,7 @@ impl Guard {
             touched: Touched::default(),
             refused: None,
             asked: false,
+            passed: false,
         };
         state.through_views = state.looks_through_views();
         Guard(Arc::new(Mutex::new(state)))
@@ -155,7 +158,10 @@ impl Guard {
 
     /// Holds the compiled program against what the authorizer was told, and adds what it was not told.
     pub(super) fn confirm(&self, program: &Program) -> Result<(), SqlError> {
-        self.state().confirm(program).map_err(|refused| refused.error())
+        let mut state = self.state();
+        state.confirm(program).map_err(|refused| refused.error())?;
+        state.passed = true;
+        Ok(())
     }
 
     /// The refusal behind an error of SQLite's, or the error itself.
@@ -197,9 +203,14 @@ impl State {
         self.mode == Mode::Read && !granted.is_empty() && others.is_empty()
     }
 
-    /// Whether a table or view that is not granted can only have been reached through a granted view.
-    fn is_behind_a_view(&self, table: &str) -> bool {
-        self.through_views && !self.words.may_name(table)
+    /// Whether a table or view that is not granted can only have been reached through a granted view, or by a granted
+    /// virtual table that keeps its contents there.
+    fn is_behind_another(&self, table: &str) -> bool {
+        let by_virtual = || {
+            let mut owners = self.names.virtual_owners(table);
+            self.mode == Mode::Read && owners.any(|owner| self.may_read(owner, Some(ANY)))
+        };
+        !self.words.may_name(table) && (self.through_views || by_virtual())
     }
 
     fn ask(&mut self, context: &AuthContext<'_>) -> Result<(), Refused> {
@@ -212,7 +223,7 @@ impl State {
         if let Some(view) = context.accessor.filter(|name| self.names.is_view(name))
             && self.mode == Mode::Read
         {
-            if !self.may_read(view, None) && !self.is_behind_a_view(view) {
+            if !self.may_read(view, None) && !self.is_behind_another(view) {
                 return Err(Refused::table(&self.names.spelling(view), "reading"));
             }
             self.touched.reads.insert(self.names.spelling(view));
@@ -230,6 +241,11 @@ impl State {
                 table_name,
                 column_name,
             } => self.write(table_name, Some(column_name)),
+            // Full-text tables look for changes that way.
+            AuthAction::Pragma {
+                pragma_name: "data_version",
+                pragma_value: None,
+            } if self.passed => Ok(()),
             AuthAction::Pragma { .. } => Err(Refused::act("PRAGMA is not allowed")),
             AuthAction::Attach { .. } | AuthAction::Detach { .. } => {
                 Err(Refused::act("attaching and detaching databases is not allowed"))
@@ -271,7 +287,7 @@ impl State {
         if self.names.is_reserved(table) {
             return Err(refused());
         }
-        if !self.may_read(table, Some(column).filter(|c| !c.is_empty())) && !self.is_behind_a_view(table) {
+        if !self.may_read(table, Some(column).filter(|c| !c.is_empty())) && !self.is_behind_another(table) {
             return Err(refused());
         }
         self.touched.reads.insert(self.names.spelling(table));
@@ -314,7 +330,7 @@ impl State {
             }
             let told = self.touched.reads.contains(&table) || self.touched.writes.contains(&table);
             // Which columns were compared is not known, so it must not matter.
-            if (!told || silent) && !self.may_read(&table, Some(ANY)) && !self.is_behind_a_view(&table) {
+            if (!told || silent) && !self.may_read(&table, Some(ANY)) && !self.is_behind_another(&table) {
                 return Err(Refused::table(&table, "reading"));
             }
             if !told {

@@ -11,6 +11,8 @@ pub(super) struct SchemaNames {
     known: BTreeMap<String, String>,
     /// Those of them that are views.
     views: BTreeSet<String>,
+    /// Virtual tables, lower case.
+    virtuals: BTreeSet<String>,
     /// The table that each root page belongs to, an index's page too.
     roots: BTreeMap<i64, String>,
     /// Modules that are tables by themselves, lower case.
@@ -39,6 +41,9 @@ impl SchemaNames {
                     names.known.insert(lower, name);
                 }
                 "table" => {
+                    if root == 0 {
+                        names.virtuals.insert(lower.clone());
+                    }
                     names.known.insert(lower, name);
                 }
                 _ => {}
@@ -60,6 +65,19 @@ impl SchemaNames {
     /// The views, lower case.
     pub(super) fn views(&self) -> impl Iterator<Item = &str> {
         self.views.iter().map(String::as_str)
+    }
+
+    /// The virtual tables that may keep their contents in this table: those whose name it begins with.
+    pub(super) fn virtual_owners(&self, table: &str) -> impl Iterator<Item = &str> {
+        let lower = table.to_ascii_lowercase();
+        self.virtuals
+            .iter()
+            .filter(move |owner| {
+                lower
+                    .strip_prefix(owner.as_str())
+                    .is_some_and(|rest| rest.starts_with('_'))
+            })
+            .map(String::as_str)
     }
 
     /// The table that a root page belongs to. SQLite's schema table is on page 1 and has no entry.

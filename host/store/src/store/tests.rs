@@ -1,1 +1,337 @@
+//! Rows in and out, versions, several users at once, and being killed.
 
+use super::*;
+use fact_types::{Capability, Digest, PluginName};
+
+fn name(text: &str) -> PluginName {
+    text.parse().unwrap()
+}
+
+fn plugin(text: &str, bytes: &[u8]) -> PluginRow {
+    PluginRow {
+        name: name(text),
+        digest: Digest::of(bytes),
+        manifest: r#"{"name":"x"}"#.to_owned(),
+        source: "file".to_owned(),
+        installed_at: "2025-04-01T00:00:00Z".to_owned(),
+        enabled: true,
+    }
+}
+
+fn grant(plugin: &str, capability: &str) -> GrantRow {
+    GrantRow {
+        plugin: name(plugin),
+        capability: capability.parse().unwrap(),
+        granted_by: "someone".to_owned(),
+        granted_at: "2025-04-01T00:00:00Z".to_owned(),
+        reason: Some("because".to_owned()),
+    }
+}
+
+fn capabilities(rows: &[GrantRow]) -> Vec<String> {
+    rows.iter().map(|row| row.capability.to_string()).collect()
+}
+
+fn open() -> (Store, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (Store::open(&folder.path().join("data")).unwrap(), folder)
+}
+
+#[test]
+fn plugins_and_their_grants() {
+    let (store, folder) = open();
+    assert_eq!(store.plugin(&name("sql")).unwrap(), None);
+    let mut sql = plugin("sql", b"1");
+    store
+        .put_plugin(&sql, &[grant("sql", "sql:read:finance")])
+        .unwrap();
+    assert_eq!(store.plugin(&name("sql")).unwrap(), Some(sql.clone()));
+    assert_eq!(
+        store.grants(&name("sql")).unwrap(),
+        [grant("sql", "sql:read:finance")]
+    );
+
+    // A new version keeps its grants, and an old grant keeps its reason.
+    sql.digest = Digest::of(b"2");
+    sql.enabled = false;
+    let again = GrantRow {
+        reason: None,
+        ..grant("sql", "sql:read:finance")
+    };
+    store
+        .put_plugin(&sql, &[again.clone(), grant("sql", "clock:wall")])
+        .unwrap();
+    assert_eq!(store.plugins().unwrap(), [sql.clone()]);
+    assert_eq!(
+        capabilities(&store.grants(&name("sql")).unwrap()),
+        ["clock:wall", "sql:read:finance"]
+    );
+    assert_eq!(
+        store.grants(&name("sql")).unwrap()[1].reason.as_deref(),
+        Some("because")
+    );
+    assert!(!store.add_grant(&again).unwrap());
+    assert!(store.add_grant(&grant("sql", "env:read:TZ")).unwrap());
+
+    store
+        .put_plugin(&plugin("http", b"2"), &[grant("http", "clock:wall")])
+        .unwrap();
+    assert_eq!(store.digests_in_use().unwrap(), [Digest::of(b"2")]);
+    assert_eq!(store.all_grants().unwrap().len(), 4);
+
+    let clock: Capability = "clock:wall".parse().unwrap();
+    assert!(store.remove_grant(&name("sql"), &clock).unwrap());
+    assert!(!store.remove_grant(&name("sql"), &clock).unwrap());
+    assert!(store.remove_plugin(&name("sql")).unwrap());
+    assert!(!store.remove_plugin(&name("sql")).unwrap());
+    assert_eq!(store.all_grants().unwrap(), [grant("http", "clock:wall")]);
+    assert!(matches!(store.add_grant(&again), Err(StoreError::NoPlugin(_))));
+
+    drop(store);
+    let store = Store::open(&folder.path().join("data")).unwrap();
+    assert_eq!(store.plugins().unwrap(), [plugin("http", b"2")]);
+    assert!(store.integrity_check().unwrap().is_empty());
+    assert_eq!(store.migrations().unwrap().len(), 1);
+}
+
+#[test]
+fn a_failed_installation_leaves_nothing() {
+    let (store, _folder) = open();
+    let stray = store.put_plugin(
+        &plugin("sql", b"1"),
+        &[grant("sql", "clock:wall"), grant("http", "clock:wall")],
+    );
+    assert!(matches!(stray, Err(StoreError::NoPlugin(_))));
+    let long = PluginRow {
+        manifest: "x".repeat(PluginRow::MANIFEST_MAX + 1),
+        ..plugin("sql", b"1")
+    };
+    assert!(matches!(
+        store.put_plugin(&long, &[]),
+        Err(StoreError::TooLong { .. })
+    ));
+    let reason = GrantRow {
+        reason: Some("x".repeat(5_000)),
+        ..grant("sql", "clock:wall")
+    };
+    assert!(matches!(
+        store.put_plugin(&plugin("sql", b"1"), &[reason]),
+        Err(StoreError::TooLong { .. })
+    ));
+    assert!(store.plugins().unwrap().is_empty() && store.all_grants().unwrap().is_empty());
+}
+
+#[test]
+fn the_counter_moves_with_every_change_by_anyone() {
+    let (store, folder) = open();
+    let other = Store::open(&folder.path().join("data")).unwrap();
+    let mut seen = store.change_counter().unwrap();
+    assert_eq!(store.change_counter().unwrap(), seen);
+    let mut moved = |what: &str, act: &dyn Fn()| {
+        act();
+        let now = store.change_counter().unwrap();
+        assert_ne!(now, seen, "{what}");
+        assert_eq!(store.change_counter().unwrap(), now);
+        seen = now;
+    };
+    moved("own change", &|| {
+        store.put_plugin(&plugin("sql", b"1"), &[]).unwrap()
+    });
+    moved("another's change", &|| {
+        assert!(other.add_grant(&grant("sql", "clock:wall")).unwrap())
+    });
+    moved("own removal", &|| {
+        assert!(store.remove_plugin(&name("sql")).unwrap())
+    });
+    store.plugins().unwrap();
+    other.plugins().unwrap();
+    assert_eq!(store.change_counter().unwrap(), seen, "reading changes nothing");
+    let start = Instant::now();
+    for _ in 0..1_000 {
+        store.change_counter().unwrap();
+    }
+    assert!(
+        start.elapsed() < Duration::from_millis(500),
+        "{:?} for 1000",
+        start.elapsed()
+    );
+}
+
+#[test]
+fn rows_that_do_not_parse_give_nothing() {
+    let (store, _folder) = open();
+    store
+        .put_plugin(&plugin("sql", b"1"), &[grant("sql", "clock:wall")])
+        .unwrap();
+    store
+        .main()
+        .execute_batch(
+            "INSERT INTO grants VALUES ('sql', 'future:thing', 'x', 'x', NULL);
+             INSERT INTO grants VALUES ('sql', '', 'x', 'x', NULL);
+             INSERT INTO plugins VALUES ('Bad Name', 'nothex', '{}', 'x', 'x', 1);
+             INSERT INTO grants VALUES ('Bad Name', 'clock:wall', 'x', 'x', NULL);",
+        )
+        .unwrap();
+    assert_eq!(capabilities(&store.all_grants().unwrap()), ["clock:wall"]);
+    assert_eq!(store.plugins().unwrap().len(), 1);
+    let bad = store.unreadable().unwrap();
+    let places: Vec<_> = bad.iter().map(|b| (b.table, b.plugin.as_str())).collect();
+    assert_eq!(
+        places,
+        [
+            ("plugins", "Bad Name"),
+            ("grants", "Bad Name"),
+            ("grants", "sql"),
+            ("grants", "sql")
+        ]
+    );
+    assert!(bad.iter().all(|b| !b.why.is_empty()));
+    // What can't be read must not be taken for garbage.
+    assert!(store.digests_in_use().is_err());
+}
+
+#[test]
+fn a_newer_store_is_refused() {
+    let (store, folder) = open();
+    store.main().pragma_update(None, "user_version", 99).unwrap();
+    drop(store);
+    match Store::open(&folder.path().join("data")) {
+        Err(StoreError::TooNew { found: 99, known }) => assert!(known < 99),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_broken_file_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(Store::FILE), "no database at all ".repeat(500)).unwrap();
+    assert!(matches!(
+        Store::open(folder.path()),
+        Err(StoreError::Database { .. })
+    ));
+    assert!(matches!(
+        Store::open(&folder.path().join(Store::FILE)),
+        Err(StoreError::Create(_))
+    ));
+}
+
+#[test]
+fn many_open_and_write_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::thread::scope(|scope| {
+        for i in 0..8 {
+            let data = &data;
+            scope.spawn(move || {
+                let store = Store::open(data).unwrap();
+                for j in 0..5 {
+                    let text = format!("p{i}-{j}");
+                    store
+                        .put_plugin(&plugin(&text, &[i]), &[grant(&text, "clock:wall")])
+                        .unwrap();
+                }
+            });
+        }
+    });
+    let store = Store::open(&data).unwrap();
+    assert_eq!(
+        (store.plugins().unwrap().len(), store.all_grants().unwrap().len()),
+        (40, 40)
+    );
+    assert_eq!(store.migrations().unwrap().len(), 1);
+    assert!(store.integrity_check().unwrap().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_reads_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let (store, folder) = open();
+    store.put_plugin(&plugin("sql", b"1"), &[]).unwrap();
+    let data = folder.path().join("data");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+}
+
+/// The half of the next test that is killed: installs plugins and says so on standard output, for ever.
+#[test]
+fn victim() {
+    use std::io::Write;
+    let Some(data) = std::env::var_os("FACT_STORE_TEST_VICTIM") else {
+        return;
+    };
+    let store = Store::open(Path::new(&data)).unwrap();
+    let first = store.plugins().unwrap().len();
+    let mut out = std::io::stdout();
+    for i in first.. {
+        let text = format!("p{i}");
+        store
+            .put_plugin(
+                &plugin(&text, text.as_bytes()),
+                &[grant(&text, "clock:wall"), grant(&text, "random:secure")],
+            )
+            .unwrap();
+        writeln!(out, "\ndone {text}").unwrap();
+        out.flush().unwrap();
+    }
+}
+
+#[test]
+fn killed_at_any_moment_it_loses_nothing() {
+    use std::io::Read;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut acknowledged = std::collections::BTreeSet::new();
+    for round in 0..40u64 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "store::tests::victim",
+                "--exact",
+                "--nocapture",
+                "--test-threads=1",
+            ])
+            .env("FACT_STORE_TEST_VICTIM", &data)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(5 + round * 13 % 70));
+        child.kill().unwrap();
+        let mut said = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        child.wait().unwrap();
+        acknowledged.extend(
+            said.lines()
+                .filter_map(|line| line.strip_prefix("done "))
+                .map(str::to_owned),
+        );
+
+        let store = Store::open(&data).unwrap();
+        assert!(store.integrity_check().unwrap().is_empty(), "round {round}");
+        let there: std::collections::BTreeSet<_> = store
+            .plugins()
+            .unwrap()
+            .iter()
+            .map(|p| p.name.to_string())
+            .collect();
+        assert!(
+            acknowledged.is_subset(&there),
+            "round {round}: lost {:?}",
+            acknowledged.difference(&there)
+        );
+        assert_eq!(
+            store.all_grants().unwrap().len(),
+            there.len() * 2,
+            "round {round}: half a plugin"
+        );
+    }
+    assert!(
+        acknowledged.len() > 10,
+        "only {} changes in all",
+        acknowledged.len()
+    );
+}

@@ -47,6 +47,7 @@ CREATE VIEW door AS SELECT word FROM child;
 CREATE TRIGGER through_door INSTEAD OF INSERT ON door BEGIN INSERT INTO log VALUES (new.word); END;
 CREATE VIEW risky AS SELECT load_extension('x') AS y;
 CREATE VIRTUAL TABLE words USING fts5(body);
+INSERT INTO words VALUES ('hello world');
 ";
 
 pub(super) struct Bench {

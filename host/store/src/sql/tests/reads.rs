@@ -177,6 +177,61 @@ async fn tables_that_are_not_granted() {
     .await;
 }
 
+/// The bound before them changes nothing about the functions.
+#[tokio::test]
+async fn bounded_functions_are_what_they_were() {
+    check(&[
+        ("read:*", "SELECT instr('héllo', 'l')", Cell("3")),
+        ("read:*", "SELECT instr(x'0102', x'02')", Cell("2")),
+        ("read:*", "SELECT instr(31.5, '.')", Cell("3")),
+        ("read:*", "SELECT instr(NULL, 'a')", Cell("NULL")),
+        ("read:*", "SELECT replace(1234, 23, '-')", Cell("'1-4'")),
+        ("read:*", "SELECT replace('abc', '', 'x')", Cell("'abc'")),
+        (
+            "read:*",
+            "SELECT trim('xxaxx', 'x') || ltrim('xa', 'x') || rtrim('ax', 'x')",
+            Cell("'aaa'"),
+        ),
+        ("read:*", "SELECT trim('  a ') || rtrim('b ')", Cell("'ab'")),
+        (
+            "read:*",
+            "SELECT count(*) FROM companies WHERE instr(name, 'a') > 0",
+            Cell("3"),
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn full_text() {
+    check(&[
+        (
+            "read:*",
+            "SELECT count(*) FROM words WHERE words MATCH 'hello'",
+            Cell("1"),
+        ),
+        ("read:*", "SELECT body FROM words", Cell("'hello world'")),
+        (
+            "read:*",
+            "SELECT highlight(words, 0, '<', '>') FROM words WHERE words MATCH 'world'",
+            Cell("'hello <world>'"),
+        ),
+        (
+            "read:plain",
+            "SELECT count(*) FROM words WHERE words MATCH 'hello'",
+            Denied("words"),
+        ),
+        (
+            "read:plain",
+            "SELECT * FROM words_content",
+            Denied("words_content"),
+        ),
+        ("read:plain", "SELECT block FROM words_data", Denied("words_data")),
+        ("read:*", "PRAGMA data_version", Denied("")),
+    ])
+    .await;
+}
+
 /// The columns that NATURAL and USING compare are not told to the authorizer.
 #[tokio::test]
 async fn silent_joins() {
