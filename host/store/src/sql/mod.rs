@@ -47,6 +47,12 @@ struct Database {
     writer: Pool,
 }
 
+impl std::fmt::Debug for Databases {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Databases").field("names", &self.names()).finish()
+    }
+}
+
 /// How long after its deadline a statement may take to notice before its caller hears of it anyway.
 const GRACE: Duration = Duration::from_millis(100);
 
