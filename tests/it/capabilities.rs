@@ -20,11 +20,30 @@ fn a_grant_holds_for_the_next_call_and_so_does_its_end() {
         // Twice, so that nothing that was linked before is used again.
         for _ in 0..2 {
             assert_eq!(code(&query().await), Some(Code::Denied));
-            assert!(rig.host.registry().grant(&plugin, &capability, "test", Some("to see")).unwrap().0);
-            assert!(!rig.host.registry().grant(&plugin, &capability, "test", None).unwrap().0, "it has it already");
-            assert_eq!(query().await.json().unwrap()["rows"], json!([[68_500_000_000_i64]]));
+            assert!(
+                rig.host
+                    .registry()
+                    .grant(&plugin, &capability, "test", Some("to see"))
+                    .unwrap()
+                    .0
+            );
+            assert!(
+                !rig.host
+                    .registry()
+                    .grant(&plugin, &capability, "test", None)
+                    .unwrap()
+                    .0,
+                "it has it already"
+            );
+            assert_eq!(
+                query().await.json().unwrap()["rows"],
+                json!([[68_500_000_000_i64]])
+            );
             assert!(rig.host.registry().revoke(&plugin, &capability).unwrap());
-            assert!(!rig.host.registry().revoke(&plugin, &capability).unwrap(), "it is gone already");
+            assert!(
+                !rig.host.registry().revoke(&plugin, &capability).unwrap(),
+                "it is gone already"
+            );
         }
         assert_eq!(code(&query().await), Some(Code::Denied));
     });
@@ -41,15 +60,25 @@ fn another_host_on_the_same_folder_counts() {
         for (giver, user) in [(&one, &two), (&two, &one)] {
             let query = || user.call("sql_query", json!({ "database": "finance", "statement": Q1 }));
             assert_eq!(code(&query().await), Some(Code::Denied));
-            giver.host.registry().grant(&plugin, &capability, "test", None).unwrap();
+            giver
+                .host
+                .registry()
+                .grant(&plugin, &capability, "test", None)
+                .unwrap();
             assert_eq!(code(&query().await), None);
             giver.host.registry().revoke(&plugin, &capability).unwrap();
             assert_eq!(code(&query().await), Some(Code::Denied));
         }
         two.install_echo().await;
-        assert_eq!(one.answer("echo_run", json!({ "text": "x" })).await, json!({ "text": "x" }));
+        assert_eq!(
+            one.answer("echo_run", json!({ "text": "x" })).await,
+            json!({ "text": "x" })
+        );
         one.host.registry().remove(&"echo".parse().unwrap()).unwrap();
-        assert_eq!(code(&two.call("echo_run", json!({ "text": "x" })).await), Some(Code::NotFound));
+        assert_eq!(
+            code(&two.call("echo_run", json!({ "text": "x" })).await),
+            Some(Code::NotFound)
+        );
     });
 }
 
@@ -65,15 +94,29 @@ fn a_folder_is_one_folder_however_it_is_spelled() {
         rig.install(guests::FS_ESCAPE, &[]).await;
         let plugin: PluginName = "fs-escape".parse().unwrap();
         let real = outer.path().canonicalize().unwrap().join("real");
-        let by_link = format!("fs:read:{}", outer.path().join("link").display()).parse().unwrap();
-        let read = || rig.call("fs-escape_attempt", json!({ "way": "read", "path": real.join("x") }));
+        let by_link = format!("fs:read:{}", outer.path().join("link").display())
+            .parse()
+            .unwrap();
+        let read = || {
+            rig.call(
+                "fs-escape_attempt",
+                json!({ "way": "read", "path": real.join("x") }),
+            )
+        };
 
-        let (_, kept) = rig.host.registry().grant(&plugin, &by_link, "test", None).unwrap();
+        let (_, kept) = rig
+            .host
+            .registry()
+            .grant(&plugin, &by_link, "test", None)
+            .unwrap();
         assert_eq!(kept.to_string(), format!("fs:read:{}", real.display()));
         assert_eq!(code(&read().await), None);
         assert!(rig.host.registry().revoke(&plugin, &by_link).unwrap());
         assert_eq!(code(&read().await), Some(Code::Denied));
-        rig.host.registry().grant(&plugin, &by_link, "test", None).unwrap();
+        rig.host
+            .registry()
+            .grant(&plugin, &by_link, "test", None)
+            .unwrap();
         assert!(rig.host.registry().revoke(&plugin, &kept).unwrap());
         assert_eq!(code(&read().await), Some(Code::Denied));
     });
@@ -87,13 +130,22 @@ fn what_can_not_be_granted_is_refused() {
         let echo: PluginName = "echo".parse().unwrap();
         let none: PluginName = "none".parse().unwrap();
         let grant = |plugin: &PluginName, capability: &str| {
-            rig.host.registry().grant(plugin, &capability.parse().unwrap(), "test", None).unwrap_err().code
+            rig.host
+                .registry()
+                .grant(plugin, &capability.parse().unwrap(), "test", None)
+                .unwrap_err()
+                .code
         };
         assert_eq!(grant(&none, "clock:wall"), Code::NotFound);
         assert_eq!(grant(&echo, "fs:read:/nowhere-at-all"), Code::NotFound);
         assert_eq!(grant(&echo, "fs:read:/etc/passwd"), Code::InvalidInput);
         // Kinds that this host does not serve must not look as if they were given.
-        for capability in ["kv:read:notes", "secret:reveal:KEY", "tool:call:util_*", "model:ask:10/day"] {
+        for capability in [
+            "kv:read:notes",
+            "secret:reveal:KEY",
+            "tool:call:util_*",
+            "model:ask:10/day",
+        ] {
             assert_eq!(grant(&echo, capability), Code::InvalidInput, "{capability}");
         }
         assert_eq!(rig.host.registry().plugin(&echo).unwrap().grants.len(), 0);
@@ -109,11 +161,19 @@ fn grants_are_a_plugin_s_own() {
         let url = format!("http://127.0.0.1:{}/", listener.port);
         rig.builtin("http", &[&format!("http:GET:{url}*+private")]).await;
         rig.install(guests::HTTP_BYPASS, &[]).await;
-        assert_eq!(code(&rig.call("http-bypass_run", json!({ "url": url })).await), Some(Code::Denied));
+        assert_eq!(
+            code(&rig.call("http-bypass_run", json!({ "url": url })).await),
+            Some(Code::Denied)
+        );
         assert_eq!(listener.connections(), 0);
-        assert_eq!(rig.answer("http_request", json!({ "url": url })).await["body"], "it works");
+        assert_eq!(
+            rig.answer("http_request", json!({ "url": url })).await["body"],
+            "it works"
+        );
         // Nor does a grant of one method open another.
-        let post = rig.call("http_request", json!({ "url": url, "method": "POST" })).await;
+        let post = rig
+            .call("http_request", json!({ "url": url, "method": "POST" }))
+            .await;
         assert_eq!(code(&post), Some(Code::Denied), "{post:?}");
         assert_eq!(listener.connections(), 1);
     });

@@ -16,7 +16,11 @@ fn an_ungranted_component_gives_the_same_bytes_every_time() {
         let rig = Rig::new();
         rig.install(guests::CLOCK_RANDOM, &[]).await;
         let first = rig.call("clock-random_run", json!({})).await;
-        assert_eq!(first.receipt.effects.iter().count(), 0, "it read nothing: {first:?}");
+        assert_eq!(
+            first.receipt.effects.iter().count(),
+            0,
+            "it read nothing: {first:?}"
+        );
         let first = first.json().unwrap();
         for moment in first.as_array().unwrap() {
             assert_eq!(moment["passed"], "0", "{moment}");
@@ -31,19 +35,44 @@ fn an_ungranted_component_gives_the_same_bytes_every_time() {
 fn what_is_granted_is_real_and_seen() {
     run(async {
         let rig = Rig::new();
-        rig.install(guests::CLOCK_RANDOM, &["clock:wall", "clock:monotonic", "random:secure"]).await;
+        rig.install(
+            guests::CLOCK_RANDOM,
+            &["clock:wall", "clock:monotonic", "random:secure"],
+        )
+        .await;
         let answer = rig.call("clock-random_run", json!({})).await;
         let (first, second) = (answer.json().unwrap(), moments(&rig).await);
         for (key, differs) in [("wall", true), ("secure", true), ("hash", true)] {
-            assert_eq!(first[0][key] != second[0][key], differs, "{key}: {first} {second}");
+            assert_eq!(
+                first[0][key] != second[0][key],
+                differs,
+                "{key}: {first} {second}"
+            );
         }
         let seconds: u64 = first[0]["wall"].as_str().unwrap().parse::<u64>().unwrap() / 1_000_000_000;
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs();
         assert!(now.abs_diff(seconds) < 60, "{seconds} is not now");
         assert_ne!(first[0]["passed"], "0");
         for (name, seen) in [
-            ("wall", saw(&answer, Access::Read, |r| matches!(r, Resource::Clock { name } if name == "wall"))),
-            ("monotonic", saw(&answer, Access::Read, |r| matches!(r, Resource::Clock { name } if name == "monotonic"))),
+            (
+                "wall",
+                saw(
+                    &answer,
+                    Access::Read,
+                    |r| matches!(r, Resource::Clock { name } if name == "wall"),
+                ),
+            ),
+            (
+                "monotonic",
+                saw(
+                    &answer,
+                    Access::Read,
+                    |r| matches!(r, Resource::Clock { name } if name == "monotonic"),
+                ),
+            ),
             ("random", saw(&answer, Access::Read, |r| *r == Resource::Random)),
         ] {
             assert!(seen, "{name} is not in the receipt: {answer:?}");

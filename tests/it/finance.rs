@@ -33,16 +33,27 @@ fn check(tool: &str, cases: &[(&str, Expect)]) {
             match expect {
                 Expect::Fails(codes) => {
                     let code = code(&answer);
-                    assert!(code.is_some_and(|code| codes.contains(&code)), "{statement}: {answer:?}, not {codes:?}");
+                    assert!(
+                        code.is_some_and(|code| codes.contains(&code)),
+                        "{statement}: {answer:?}, not {codes:?}"
+                    );
                 }
                 Expect::Rows(rows) => {
-                    let got = answer.json().unwrap_or_else(|error| panic!("{statement}: {error}"));
+                    let got = answer
+                        .json()
+                        .unwrap_or_else(|error| panic!("{statement}: {error}"));
                     assert_eq!(&got["rows"], rows, "{statement}");
                     assert_eq!(got["truncated"], false, "{statement}");
                 }
                 Expect::Count(rows, truncated) => {
-                    let got = answer.json().unwrap_or_else(|error| panic!("{statement}: {error}"));
-                    assert_eq!((&got["row_count"], &got["truncated"]), (&json!(rows), &json!(truncated)), "{statement}");
+                    let got = answer
+                        .json()
+                        .unwrap_or_else(|error| panic!("{statement}: {error}"));
+                    assert_eq!(
+                        (&got["row_count"], &got["truncated"]),
+                        (&json!(rows), &json!(truncated)),
+                        "{statement}"
+                    );
                 }
             }
         }
@@ -60,7 +71,10 @@ fn golden_values() {
         "sql_query",
         &[
             (Q1, Expect::Rows(json!([[68_500_000_000_i64]]))),
-            ("SELECT SUM(revenue) FROM financial_records WHERE year = 2024", Expect::Rows(json!([[280_900_000_000_i64]]))),
+            (
+                "SELECT SUM(revenue) FROM financial_records WHERE year = 2024",
+                Expect::Rows(json!([[280_900_000_000_i64]])),
+            ),
             (
                 "SELECT c.symbol, SUM(r.revenue) FROM companies c JOIN financial_records r ON r.company_id = c.id \
                  WHERE r.year = 2024 GROUP BY c.symbol ORDER BY 2 DESC",
@@ -86,8 +100,14 @@ fn what_reads_is_allowed() {
         "sql_query",
         &[
             ("SELECT COUNT(*) FROM companies", Expect::Rows(json!([[5]]))),
-            ("SELECT 'Update', 'DROP TABLE companies; --' -- a comment", Expect::Rows(json!([["Update", "DROP TABLE companies; --"]]))),
-            ("SELECT /* DELETE */ symbol FROM companies WHERE name LIKE 'Tech%'", Expect::Rows(json!([["TECH"]]))),
+            (
+                "SELECT 'Update', 'DROP TABLE companies; --' -- a comment",
+                Expect::Rows(json!([["Update", "DROP TABLE companies; --"]])),
+            ),
+            (
+                "SELECT /* DELETE */ symbol FROM companies WHERE name LIKE 'Tech%'",
+                Expect::Rows(json!([["TECH"]])),
+            ),
             (
                 "WITH big AS (SELECT symbol FROM companies WHERE employees > 40000) SELECT symbol FROM big ORDER BY 1",
                 Expect::Rows(json!([["RTLM"], ["TECH"]])),
@@ -100,7 +120,10 @@ fn what_reads_is_allowed() {
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT i FROM n",
                 Expect::Rows(json!([[1], [2], [3]])),
             ),
-            ("SELECT symbol FROM companies WHERE 1 = 0", Expect::Count(0, false)),
+            (
+                "SELECT symbol FROM companies WHERE 1 = 0",
+                Expect::Count(0, false),
+            ),
         ],
     );
 }
@@ -142,8 +165,14 @@ fn what_is_not_granted_is_refused() {
             ("SELECT * FROM financial_data", DENIED),
             ("SELECT COUNT(*) FROM benchmarks", DENIED),
             ("SELECT * FROM companies, benchmarks", DENIED),
-            ("SELECT name FROM companies WHERE EXISTS (SELECT 1 FROM benchmarks)", DENIED),
-            ("SELECT name FROM companies UNION SELECT notes FROM benchmarks", DENIED),
+            (
+                "SELECT name FROM companies WHERE EXISTS (SELECT 1 FROM benchmarks)",
+                DENIED,
+            ),
+            (
+                "SELECT name FROM companies UNION SELECT notes FROM benchmarks",
+                DENIED,
+            ),
             ("WITH b AS (SELECT * FROM benchmarks) SELECT * FROM b", DENIED),
             ("SELECT * FROM \"benchmarks\"", DENIED),
             ("SELECT * FROM main.benchmarks", DENIED),
@@ -164,8 +193,14 @@ fn what_does_not_end_is_bounded() {
     check(
         "sql_query",
         &[
-            ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT MAX(i) FROM n", BOUNDED),
-            ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n", Expect::Count(10_000, true)),
+            (
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT MAX(i) FROM n",
+                BOUNDED,
+            ),
+            (
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n",
+                Expect::Count(10_000, true),
+            ),
         ],
     );
 }
@@ -175,7 +210,10 @@ fn bombs_are_bounded() {
     check(
         "sql_query",
         &[
-            ("SELECT randomblob(1000000000)", Expect::Fails(&[Code::Unavailable, Code::InvalidInput, Code::Denied])),
+            (
+                "SELECT randomblob(1000000000)",
+                Expect::Fails(&[Code::Unavailable, Code::InvalidInput, Code::Denied]),
+            ),
             (
                 "SELECT length(replace(hex(zeroblob(4000000)), '0', 'xxxxxxxxxx'))",
                 Expect::Fails(&[Code::Unavailable, Code::InvalidInput, Code::Denied]),
@@ -188,13 +226,16 @@ fn bombs_are_bounded() {
 fn a_write_grant_opens_its_table_and_no_other() {
     run(async {
         let rig = Rig::with_finance(|_| {});
-        rig.builtin("sql", &[NARROW, "sql:write:finance/benchmarks"]).await;
+        rig.builtin("sql", &[NARROW, "sql:write:finance/benchmarks"])
+            .await;
         let add = "UPDATE benchmarks SET notes = 'seen'";
         let answer = rig.call("sql_execute", json!({ "statement": add })).await;
         assert_eq!(answer.json().unwrap()["rows_changed"], 2, "{answer:?}");
         let table = |name: &'static str| move |r: &Resource| matches!(r, Resource::Sql { table, .. } if table == name);
         assert!(saw(&answer, Access::Write, table("benchmarks")), "{answer:?}");
-        let answer = rig.call("sql_execute", json!({ "statement": "DELETE FROM companies" })).await;
+        let answer = rig
+            .call("sql_execute", json!({ "statement": "DELETE FROM companies" }))
+            .await;
         assert_eq!(code(&answer), Some(Code::Denied), "{answer:?}");
         assert!(!saw(&answer, Access::Write, |_| true), "{answer:?}");
     });
@@ -205,9 +246,15 @@ fn without_a_grant_there_is_no_database() {
     run(async {
         let rig = Rig::with_finance(|_| {});
         rig.builtin("sql", &[]).await;
-        let answer = rig.call("sql_query", json!({ "database": "finance", "statement": Q1 })).await;
+        let answer = rig
+            .call("sql_query", json!({ "database": "finance", "statement": Q1 }))
+            .await;
         assert_eq!(code(&answer), Some(Code::Denied), "{answer:?}");
-        assert!(saw(&answer, Access::Denied, |r| matches!(r, Resource::Sql { database, .. } if database == "finance")));
+        assert!(saw(
+            &answer,
+            Access::Denied,
+            |r| matches!(r, Resource::Sql { database, .. } if database == "finance")
+        ));
     });
 }
 
@@ -217,7 +264,12 @@ fn the_receipt_names_the_tables_that_were_read() {
         let rig = Rig::with_finance(|_| {});
         rig.builtin("sql", &[NARROW]).await;
         let answer = rig.call("sql_query", json!({ "statement": Q1 })).await;
-        let read: Vec<String> = answer.receipt.effects.iter().map(|e| e.resource.to_string()).collect();
+        let read: Vec<String> = answer
+            .receipt
+            .effects
+            .iter()
+            .map(|e| e.resource.to_string())
+            .collect();
         assert_eq!(read, ["sql finance/financial_records"]);
     });
 }

@@ -59,7 +59,10 @@ impl Field {
     /// `G` stands for the granted folder, `O` for the one above it.
     fn path(&self, text: &str) -> String {
         let outer = self.outer.path().display().to_string();
-        match text.strip_prefix("G/").map(|rest| format!("{outer}/granted/{rest}")) {
+        match text
+            .strip_prefix("G/")
+            .map(|rest| format!("{outer}/granted/{rest}"))
+        {
             Some(path) => path,
             None => match text.strip_prefix("O/") {
                 Some(rest) => format!("{outer}/{rest}"),
@@ -213,18 +216,35 @@ fn nothing_leads_out_of_a_granted_folder() {
     run(async {
         let field = Field::new();
         let rig = Rig::new();
-        rig.install(guests::FS_ESCAPE, &[&field.grant("read,write")]).await;
+        rig.install(guests::FS_ESCAPE, &[&field.grant("read,write")])
+            .await;
         let before = field.outside();
         for (way, path, to) in ESCAPES {
             let arguments = json!({ "way": way, "path": field.path(path), "to": field.path(to) });
             let answer = rig.call("fs-escape_attempt", arguments).await;
             assert_eq!(code(&answer), Some(Code::Denied), "{way} {path} {to}: {answer:?}");
-            assert!(!format!("{answer:?}").contains(SECRET), "{way} {path} {to}: {answer:?}");
-            assert_eq!(field.outside(), before, "{way} {path} {to}: something outside changed");
+            assert!(
+                !format!("{answer:?}").contains(SECRET),
+                "{way} {path} {to}: {answer:?}"
+            );
+            assert_eq!(
+                field.outside(),
+                before,
+                "{way} {path} {to}: something outside changed"
+            );
         }
         // The guest is not simply broken.
-        for (way, path) in [("read", "G/ok.txt"), ("raw_read", "sub/deep/ok.txt"), ("raw_read", "sub/../ok.txt")] {
-            let seen = rig.answer("fs-escape_attempt", json!({ "way": way, "path": field.path(path) })).await;
+        for (way, path) in [
+            ("read", "G/ok.txt"),
+            ("raw_read", "sub/deep/ok.txt"),
+            ("raw_read", "sub/../ok.txt"),
+        ] {
+            let seen = rig
+                .answer(
+                    "fs-escape_attempt",
+                    json!({ "way": way, "path": field.path(path) }),
+                )
+                .await;
             assert_eq!(seen, json!({ "seen": [INSIDE] }), "{way} {path}");
         }
     });
@@ -269,13 +289,28 @@ fn rights_hold_inside_the_folder() {
             let answer = rig.call("fs-escape_attempt", arguments).await;
             match seen {
                 Some(seen) => {
-                    assert_eq!(answer.json().ok(), Some(json!({ "seen": [seen] })), "{rights} {way}: {answer:?}");
+                    assert_eq!(
+                        answer.json().ok(),
+                        Some(json!({ "seen": [seen] })),
+                        "{rights} {way}: {answer:?}"
+                    );
                 }
-                None => assert_eq!(code(&answer), Some(Code::Denied), "{rights} {way} {path}: {answer:?}"),
+                None => assert_eq!(
+                    code(&answer),
+                    Some(Code::Denied),
+                    "{rights} {way} {path}: {answer:?}"
+                ),
             }
             if *rights == "read" {
-                assert_eq!(fs::read_to_string(field.at("granted/ok.txt")).unwrap(), INSIDE, "{way} {path}");
-                assert!(!field.at("granted/new.txt").exists() && !field.at("granted/new").exists(), "{way} {path}");
+                assert_eq!(
+                    fs::read_to_string(field.at("granted/ok.txt")).unwrap(),
+                    INSIDE,
+                    "{way} {path}"
+                );
+                assert!(
+                    !field.at("granted/new.txt").exists() && !field.at("granted/new").exists(),
+                    "{way} {path}"
+                );
             }
             rig.host.registry().revoke(&plugin, &grant).unwrap();
         }
@@ -312,10 +347,21 @@ fn a_path_swapped_between_check_and_use_leads_nowhere() {
         let rig = Rig::new();
         rig.install(guests::FS_ESCAPE, &[&field.grant("read")]).await;
         let mut seen: Vec<Value> = Vec::new();
-        for path in ["flip", "flop", "now/secret.txt", "then/secret.txt", "sub/../now/secret.txt"] {
+        for path in [
+            "flip",
+            "flop",
+            "now/secret.txt",
+            "then/secret.txt",
+            "sub/../now/secret.txt",
+        ] {
             // By std the path is absolute, by WASI it is taken from the folder: both are tried where they fit.
-            for path in [format!("{}/{path}", field.at("granted").display()), path.to_owned()] {
-                let answer = rig.answer("fs-escape_watch", json!({ "path": path, "times": 2000 })).await;
+            for path in [
+                format!("{}/{path}", field.at("granted").display()),
+                path.to_owned(),
+            ] {
+                let answer = rig
+                    .answer("fs-escape_watch", json!({ "path": path, "times": 2000 }))
+                    .await;
                 seen.extend(answer["seen"].as_array().unwrap().clone());
             }
         }
@@ -337,7 +383,12 @@ fn a_granted_folder_that_becomes_a_link_is_gone() {
         fs::rename(field.at("granted"), field.at("moved")).unwrap();
         symlink("hidden", field.at("granted")).unwrap();
         for (way, path) in [("read", "G/secret.txt"), ("raw_read", "secret.txt")] {
-            let answer = rig.call("fs-escape_attempt", json!({ "way": way, "path": field.path(path) })).await;
+            let answer = rig
+                .call(
+                    "fs-escape_attempt",
+                    json!({ "way": way, "path": field.path(path) }),
+                )
+                .await;
             assert_eq!(code(&answer), Some(Code::Denied), "{way}: {answer:?}");
         }
     });
@@ -354,9 +405,13 @@ fn the_receipt_tells_of_files() {
             let path = path.display().to_string();
             move |r: &Resource| matches!(r, Resource::File { path: seen } if *seen == path)
         };
-        let answer = rig.call("fs-escape_attempt", json!({ "way": "read", "path": path })).await;
+        let answer = rig
+            .call("fs-escape_attempt", json!({ "way": "read", "path": path }))
+            .await;
         assert!(saw(&answer, Access::Read, file(Path::new(&path))), "{answer:?}");
-        let answer = rig.call("fs-escape_attempt", json!({ "way": "delete", "path": path })).await;
+        let answer = rig
+            .call("fs-escape_attempt", json!({ "way": "delete", "path": path }))
+            .await;
         assert!(saw(&answer, Access::Denied, file(Path::new(&path))), "{answer:?}");
     });
 }

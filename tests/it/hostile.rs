@@ -15,7 +15,9 @@ const SHORT: Span = Span::millis(700);
 
 /// Installs a guest, makes a call that must end with a code and in good time, and sees whether the host is unharmed.
 fn check(guest: Guest, tool: &str, arguments: Value, expected: Code) {
-    check_with(guest, &[], tool, arguments, expected, |config| config.limits.deadline = Span::secs(20));
+    check_with(guest, &[], tool, arguments, expected, |config| {
+        config.limits.deadline = Span::secs(20)
+    });
 }
 
 fn check_deadline(guest: Guest, grants: &[&str], arguments: Value) {
@@ -43,7 +45,10 @@ fn check_with(
             assert_eq!(code(&answer), Some(expected), "{tool}, round {round}: {answer:?}");
             if expected == Code::Deadline {
                 let late = answer.receipt.total.saturating_sub(SHORT.0);
-                assert!(late < Duration::from_secs(2), "{tool} ended {late:?} after its deadline");
+                assert!(
+                    late < Duration::from_secs(2),
+                    "{tool} ended {late:?} after its deadline"
+                );
             }
         }
         rig.refusal(&tool, arguments).await;
@@ -56,10 +61,21 @@ fn check_install(guest: Guest, expected: Code) {
     run(async {
         let rig = Rig::with(|config| config.limits.deadline = SHORT);
         rig.install_echo().await;
-        let error = rig.install_bytes("test".to_owned(), guest.bytes, &[]).await.unwrap_err();
+        let error = rig
+            .install_bytes("test".to_owned(), guest.bytes, &[])
+            .await
+            .unwrap_err();
         assert_eq!(error.code, expected, "{guest:?}: {error:?}");
-        assert!(error.message.len() < 10_000, "{guest:?}: {} bytes", error.message.len());
-        assert_eq!(rig.host.registry().plugins().unwrap().len(), 1, "{guest:?} is not installed");
+        assert!(
+            error.message.len() < 10_000,
+            "{guest:?}: {} bytes",
+            error.message.len()
+        );
+        assert_eq!(
+            rig.host.registry().plugins().unwrap().len(),
+            1,
+            "{guest:?} is not installed"
+        );
         rig.check_unharmed().await;
     });
 }
@@ -91,7 +107,11 @@ fn sleep_forever() {
 fn block_on_http() {
     let listener = Listener::with([("/", Reply::Silence)]);
     let url = format!("http://127.0.0.1:{}/", listener.port);
-    check_deadline(guests::BLOCK_ON_HTTP, &[&format!("http:GET:{url}*+private")], json!({ "url": url }));
+    check_deadline(
+        guests::BLOCK_ON_HTTP,
+        &[&format!("http:GET:{url}*+private")],
+        json!({ "url": url }),
+    );
     assert!(listener.connections() >= 2);
 }
 
@@ -150,9 +170,19 @@ fn flood_emit() {
 
 #[test]
 fn huge_output() {
-    check(guests::HUGE_OUTPUT, "run", json!({ "bytes": 11 << 20 }), Code::OutputLimit);
+    check(
+        guests::HUGE_OUTPUT,
+        "run",
+        json!({ "bytes": 11 << 20 }),
+        Code::OutputLimit,
+    );
     // More than one exchange with the host may carry: another bound, the same end.
-    check(guests::HUGE_OUTPUT, "run", json!({ "bytes": 100 << 20 }), Code::CallLimit);
+    check(
+        guests::HUGE_OUTPUT,
+        "run",
+        json!({ "bytes": 100 << 20 }),
+        Code::CallLimit,
+    );
 }
 
 #[test]
@@ -163,7 +193,11 @@ fn huge_error() {
         rig.install(guests::HUGE_ERROR, &[]).await;
         let answer = rig.call("huge-error_run", json!({})).await;
         let error = answer.output().unwrap_err();
-        assert!([Code::ToolFailed, Code::OutputLimit].contains(&error.code), "{}", error.code);
+        assert!(
+            [Code::ToolFailed, Code::OutputLimit].contains(&error.code),
+            "{}",
+            error.code
+        );
         let size = serde_json::to_string(&error).unwrap().len();
         assert!(size < 1 << 20, "the error has {size} bytes");
         rig.check_unharmed().await;
@@ -177,10 +211,17 @@ fn huge_host_call() {
 
 #[test]
 fn many_handles() {
-    check_with(guests::MANY_HANDLES, &[], "run", json!({}), Code::Crashed, |config| {
-        config.limits.memory = ByteSize::mib(64);
-        config.limits.deadline = Span::secs(20);
-    });
+    check_with(
+        guests::MANY_HANDLES,
+        &[],
+        "run",
+        json!({}),
+        Code::Crashed,
+        |config| {
+            config.limits.memory = ByteSize::mib(64);
+            config.limits.deadline = Span::secs(20);
+        },
+    );
 }
 
 #[test]
@@ -197,7 +238,11 @@ fn lies_read_only() {
         let path = folder.path().canonicalize().unwrap().join("x");
         let rig = Rig::new();
         rig.install_echo().await;
-        rig.install(guests::LIES_READ_ONLY, &[&format!("fs:read:{}", folder.path().display())]).await;
+        rig.install(
+            guests::LIES_READ_ONLY,
+            &[&format!("fs:read:{}", folder.path().display())],
+        )
+        .await;
         // With a grant to read, no promise is needed to keep it from writing.
         let answer = rig.call("lies-read-only_run", json!({ "path": path })).await;
         assert_eq!(code(&answer), Some(Code::Denied), "{answer:?}");
@@ -239,7 +284,17 @@ fn describe_traps() {
 #[test]
 fn fs_escape() {
     // The ways that it knows are tried in `fs_corpus`; here it has no folder at all.
-    for way in ["read", "list", "stat", "write", "raw_read", "raw_list", "raw_write", "raw_symlink", "raw_rename"] {
+    for way in [
+        "read",
+        "list",
+        "stat",
+        "write",
+        "raw_read",
+        "raw_list",
+        "raw_write",
+        "raw_symlink",
+        "raw_rename",
+    ] {
         let arguments = json!({ "way": way, "path": "/etc/passwd", "to": "/tmp/x" });
         check(guests::FS_ESCAPE, "attempt", arguments, Code::Denied);
     }
@@ -248,7 +303,12 @@ fn fs_escape() {
 #[test]
 fn http_bypass() {
     // The ways that it knows are tried in `http_corpus`; here it has no leave at all.
-    check(guests::HTTP_BYPASS, "run", json!({ "url": "http://169.254.169.254/latest/meta-data/" }), Code::Denied);
+    check(
+        guests::HTTP_BYPASS,
+        "run",
+        json!({ "url": "http://169.254.169.254/latest/meta-data/" }),
+        Code::Denied,
+    );
 }
 
 #[test]
@@ -268,18 +328,28 @@ fn net_connect() {
         ("lookup", "localhost:80"),
         ("lookup", "example.com:80"),
     ] {
-        check(guests::NET_CONNECT, "run", json!({ "way": way, "peer": peer }), Code::Denied);
+        check(
+            guests::NET_CONNECT,
+            "run",
+            json!({ "way": way, "peer": peer }),
+            Code::Denied,
+        );
     }
     assert_eq!(listener.connections(), 0);
     listener.knock();
     // A grant of one peer opens that one, and shows that the guest can connect at all.
     run(async {
         let rig = Rig::new();
-        rig.install(guests::NET_CONNECT, &[&format!("net:tcp:{there}+private")]).await;
+        rig.install(guests::NET_CONNECT, &[&format!("net:tcp:{there}+private")])
+            .await;
         let before = listener.connections();
-        rig.answer("net-connect_run", json!({ "way": "tcp", "peer": there })).await;
-        rig.until("the connection is seen", || listener.connections() > before).await;
-        let answer = rig.call("net-connect_run", json!({ "way": "tcp", "peer": "127.0.0.1:1" })).await;
+        rig.answer("net-connect_run", json!({ "way": "tcp", "peer": there }))
+            .await;
+        rig.until("the connection is seen", || listener.connections() > before)
+            .await;
+        let answer = rig
+            .call("net-connect_run", json!({ "way": "tcp", "peer": "127.0.0.1:1" }))
+            .await;
         assert_eq!(code(&answer), Some(Code::Denied), "{answer:?}");
     });
 }
@@ -295,11 +365,26 @@ fn env_dump() {
         assert_eq!(seen["input"], "");
         assert!(seen["folder"].is_null() || seen["folder"] == "/", "{seen}");
         // One that is granted is there, and no other.
-        rig.host.registry().grant(&"env-dump".parse().unwrap(), &"env:read:PATH".parse().unwrap(), "test", None).unwrap();
+        rig.host
+            .registry()
+            .grant(
+                &"env-dump".parse().unwrap(),
+                &"env:read:PATH".parse().unwrap(),
+                "test",
+                None,
+            )
+            .unwrap();
         let answer = rig.call("env-dump_run", json!({})).await;
         let variables = answer.json().unwrap()["variables"].clone();
         assert_eq!(variables, json!({ "PATH": std::env::var("PATH").unwrap() }));
-        assert!(saw(&answer, Access::Read, |r| matches!(r, Resource::Env { name } if name == "PATH")), "{answer:?}");
+        assert!(
+            saw(
+                &answer,
+                Access::Read,
+                |r| matches!(r, Resource::Env { name } if name == "PATH")
+            ),
+            "{answer:?}"
+        );
     });
 }
 
@@ -310,7 +395,10 @@ fn clock_random() {
         let rig = Rig::new();
         rig.install(guests::CLOCK_RANDOM, &[]).await;
         let seen = rig.answer("clock-random_run", json!({})).await;
-        assert_eq!(seen[0]["wall"], "1735689600000000000", "the first instant of 2025");
+        assert_eq!(
+            seen[0]["wall"], "1735689600000000000",
+            "the first instant of 2025"
+        );
     });
 }
 
@@ -320,9 +408,18 @@ fn echo() {
         let rig = Rig::new();
         rig.install_echo().await;
         for text in ["", "x", "\u{0}\u{1b}[2J", "\"}]", "🦀", &"long ".repeat(100_000)] {
-            assert_eq!(rig.answer("echo_run", json!({ "text": text })).await, json!({ "text": text }));
+            assert_eq!(
+                rig.answer("echo_run", json!({ "text": text })).await,
+                json!({ "text": text })
+            );
         }
-        for wrong in [json!({}), json!({ "text": 1 }), json!([]), json!("text"), Value::Null] {
+        for wrong in [
+            json!({}),
+            json!({ "text": 1 }),
+            json!([]),
+            json!("text"),
+            Value::Null,
+        ] {
             assert_eq!(rig.refusal("echo_run", wrong).await.code, Code::InvalidInput);
         }
         let huge = json!({ "text": "x".repeat(5 << 20) });

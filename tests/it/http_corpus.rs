@@ -96,7 +96,10 @@ fn no_bypass_reaches_a_private_address() {
             let code = code(&answer);
             // A URL that is none is refused before anyone asks whether it is allowed.
             let refused = [Code::Denied, Code::Unavailable, Code::InvalidInput];
-            assert!(code.is_some_and(|code| refused.contains(&code)), "{url}: {answer:?}");
+            assert!(
+                code.is_some_and(|code| refused.contains(&code)),
+                "{url}: {answer:?}"
+            );
             assert!(!saw(&answer, Access::Write, |_| true), "{url}: {answer:?}");
             assert_eq!(listener.asked(), [""; 0], "{url}: the server was asked");
             assert_eq!(listener.connections(), 0, "{url}: the server was reached");
@@ -127,7 +130,10 @@ fn refusals_say_that_they_are() {
         ] {
             let answer = rig.call("http-bypass_run", json!({ "url": url })).await;
             assert_eq!(code(&answer), Some(Code::Denied), "{url}: {answer:?}");
-            assert!(saw(&answer, Access::Denied, |r| matches!(r, Resource::Http { .. })), "{url}: {answer:?}");
+            assert!(
+                saw(&answer, Access::Denied, |r| matches!(r, Resource::Http { .. })),
+                "{url}: {answer:?}"
+            );
         }
     });
 }
@@ -139,11 +145,19 @@ fn a_private_address_can_be_granted() {
         let listener = Listener::start();
         let rig = Rig::new();
         let url = format!("http://127.0.0.1:{}/", listener.port);
-        rig.install(guests::HTTP_BYPASS, &[&format!("http:GET:{url}*+private")]).await;
+        rig.install(guests::HTTP_BYPASS, &[&format!("http:GET:{url}*+private")])
+            .await;
         let answer = rig.call("http-bypass_run", json!({ "url": url })).await;
         assert_eq!(answer.json().unwrap()["body"], "it works", "{answer:?}");
         assert_eq!(listener.asked(), ["GET / HTTP/1.1"]);
-        assert!(saw(&answer, Access::Read, |r| matches!(r, Resource::Http { url: seen, .. } if *seen == url)), "{answer:?}");
+        assert!(
+            saw(
+                &answer,
+                Access::Read,
+                |r| matches!(r, Resource::Http { url: seen, .. } if *seen == url)
+            ),
+            "{answer:?}"
+        );
 
         // Another name for the same place is another URL, and this one is not granted.
         let other = format!("http://localhost:{}/", listener.port);
@@ -159,7 +173,10 @@ fn without_a_grant_nothing_leaves() {
         let listener = Listener::start();
         let rig = Rig::new();
         rig.install(guests::HTTP_BYPASS, &[]).await;
-        for url in [format!("http://127.0.0.1:{}/", listener.port), "https://example.com/".to_owned()] {
+        for url in [
+            format!("http://127.0.0.1:{}/", listener.port),
+            "https://example.com/".to_owned(),
+        ] {
             let answer = rig.call("http-bypass_run", json!({ "url": url })).await;
             assert_eq!(code(&answer), Some(Code::Denied), "{url}: {answer:?}");
         }
@@ -189,7 +206,16 @@ fn redirects_are_checked_again() {
         let rig = Rig::new();
         let granted = format!("http:GET:http://127.0.0.1:{}/*+private", open.port);
         rig.builtin("http", &[&granted, PUBLIC[0], PUBLIC[1]]).await;
-        for path in ["/loopback", "/name", "/other", "/decimal", "/mapped", "/relative", "/metadata", "/again"] {
+        for path in [
+            "/loopback",
+            "/name",
+            "/other",
+            "/decimal",
+            "/mapped",
+            "/relative",
+            "/metadata",
+            "/again",
+        ] {
             let url = format!("http://127.0.0.1:{}{path}", open.port);
             let answer = rig.call("http_request", json!({ "url": url })).await;
             assert_eq!(code(&answer), Some(Code::Denied), "{path}: {answer:?}");
@@ -197,7 +223,10 @@ fn redirects_are_checked_again() {
         }
         let url = format!("http://127.0.0.1:{}/here", open.port);
         let answer = rig.answer("http_request", json!({ "url": url })).await;
-        assert_eq!((&answer["status"], &answer["body"]), (&json!(200), &json!("fine")));
+        assert_eq!(
+            (&answer["status"], &answer["body"]),
+            (&json!(200), &json!("fine"))
+        );
         hidden.knock();
     });
 }

@@ -28,7 +28,13 @@ fn spinning(config: &mut Config, plugin: &str, calls: usize, deadline: Span) {
         host_calls: Some(u64::MAX),
         ..LimitsPatch::default()
     };
-    config.plugins.insert(plugin.parse().unwrap(), PluginLimits { limits, tools: BTreeMap::new() });
+    config.plugins.insert(
+        plugin.parse().unwrap(),
+        PluginLimits {
+            limits,
+            tools: BTreeMap::new(),
+        },
+    );
 }
 
 /// Starts calls, and returns when they run.
@@ -38,7 +44,8 @@ async fn start(rig: &Rig, tool: &'static str, calls: usize) -> JoinSet<Answer> {
         let host = Arc::clone(&rig.host);
         running.spawn(async move { host.call_json(tool, json!({})).await });
     }
-    rig.until("the calls run", || rig.host.running() == calls as u64).await;
+    rig.until("the calls run", || rig.host.running() == calls as u64)
+        .await;
     running
 }
 
@@ -58,7 +65,16 @@ fn check_bystander(guest: fact_tests::Guest, tool: &'static str, calls: usize) {
         rig.install(guest, &[]).await;
         rig.check_unharmed().await;
         // The first call maps the spinner's code, which is not what this test measures.
-        rig.host.registry().linked(&rig.host.registry().plugin(&guest.plugin().parse().unwrap()).unwrap()).await.unwrap();
+        rig.host
+            .registry()
+            .linked(
+                &rig.host
+                    .registry()
+                    .plugin(&guest.plugin().parse().unwrap())
+                    .unwrap(),
+            )
+            .await
+            .unwrap();
 
         let started = Instant::now();
         let mut spinners = start(&rig, tool, calls).await;
@@ -68,17 +84,35 @@ fn check_bystander(guest: fact_tests::Guest, tool: &'static str, calls: usize) {
             rig.answer("echo_run", json!({ "text": "x" })).await;
             times.push(before.elapsed());
         }
-        assert_eq!(rig.host.running(), calls as u64, "every spinner still ran while times were taken");
+        assert_eq!(
+            rig.host.running(),
+            calls as u64,
+            "every spinner still ran while times were taken"
+        );
         times.sort();
         let p99 = times[times.len() * 99 / 100];
-        assert!(times.len() >= 100, "{} calls in 8 s, the slowest {:?}", times.len(), times.last());
-        assert!(p99 < P99, "of {} calls, p50 {:?}, p99 {p99:?}, slowest {:?}", times.len(), times[times.len() / 2], times.last());
+        assert!(
+            times.len() >= 100,
+            "{} calls in 8 s, the slowest {:?}",
+            times.len(),
+            times.last()
+        );
+        assert!(
+            p99 < P99,
+            "of {} calls, p50 {:?}, p99 {p99:?}, slowest {:?}",
+            times.len(),
+            times[times.len() / 2],
+            times.last()
+        );
 
         while let Some(answer) = spinners.join_next().await {
             let answer = answer.unwrap();
             assert_eq!(code(&answer), Some(Code::Deadline), "{answer:?}");
             let late = answer.receipt.total.saturating_sub(deadline.0);
-            assert!(late < Duration::from_secs(1), "a spinner ended {late:?} after its deadline");
+            assert!(
+                late < Duration::from_secs(1),
+                "a spinner ended {late:?} after its deadline"
+            );
         }
         rig.check_unharmed().await;
     });
@@ -110,11 +144,16 @@ fn the_host_stops_in_time_whatever_runs() {
         let mut running = start(&rig, "spin_run", calls).await;
         let host = Arc::clone(&rig.host);
         running.spawn(async move { host.call_json("sleep-forever_run", json!({})).await });
-        rig.until("all run", || rig.host.running() == calls as u64 + 1).await;
+        rig.until("all run", || rig.host.running() == calls as u64 + 1)
+            .await;
 
         let started = Instant::now();
         rig.host.stop(Duration::from_millis(500)).await;
-        assert!(started.elapsed() < Duration::from_secs(2), "it took {:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(2),
+            "it took {:?}",
+            started.elapsed()
+        );
         assert_eq!(rig.host.running(), 0);
         while let Some(answer) = running.join_next().await {
             assert_eq!(code(&answer.unwrap()), Some(Code::Cancelled));
@@ -150,7 +189,8 @@ fn a_full_host_says_so_and_forgets_nobody() {
         rig.install(guests::SPIN, &[]).await;
         let mut running = start(&rig, "spin_run", 1).await;
         let host = Arc::clone(&rig.host);
-        let mut waiting = tokio::spawn(async move { host.call_json("echo_run", json!({ "text": "x" })).await });
+        let mut waiting =
+            tokio::spawn(async move { host.call_json("echo_run", json!({ "text": "x" })).await });
         // The queue has one place: with someone in it, the next is told to come back.
         let refused = loop {
             let answer = rig.call("echo_run", json!({ "text": "y" })).await;
@@ -162,7 +202,10 @@ fn a_full_host_says_so_and_forgets_nobody() {
         assert_eq!(refused.code, Code::Unavailable);
         assert!(refused.retry_after_ms.is_some(), "{refused:?}");
         assert_eq!(code(&(&mut waiting).await.unwrap()), None, "who waits is served");
-        assert_eq!(code(&running.join_next().await.unwrap().unwrap()), Some(Code::Deadline));
+        assert_eq!(
+            code(&running.join_next().await.unwrap().unwrap()),
+            Some(Code::Deadline)
+        );
         rig.check_unharmed().await;
     });
 }
@@ -171,22 +214,48 @@ fn a_full_host_says_so_and_forgets_nobody() {
 #[test]
 fn limits_are_those_that_were_set() {
     run(async {
-        let short = LimitsPatch { deadline: Some(Span::millis(300)), ..LimitsPatch::default() };
+        let short = LimitsPatch {
+            deadline: Some(Span::millis(300)),
+            ..LimitsPatch::default()
+        };
         let rig = Rig::with(|config| {
             config.limits.deadline = Span::secs(20);
             let tools = BTreeMap::from([("run".parse().unwrap(), short.clone())]);
-            config.plugins.insert("spin".parse().unwrap(), PluginLimits { limits: LimitsPatch::default(), tools });
-            let limits = LimitsPatch { memory: Some(ByteSize::mib(8)), ..LimitsPatch::default() };
-            config.plugins.insert("huge-output".parse().unwrap(), PluginLimits { limits, tools: BTreeMap::new() });
+            config.plugins.insert(
+                "spin".parse().unwrap(),
+                PluginLimits {
+                    limits: LimitsPatch::default(),
+                    tools,
+                },
+            );
+            let limits = LimitsPatch {
+                memory: Some(ByteSize::mib(8)),
+                ..LimitsPatch::default()
+            };
+            config.plugins.insert(
+                "huge-output".parse().unwrap(),
+                PluginLimits {
+                    limits,
+                    tools: BTreeMap::new(),
+                },
+            );
         });
         rig.install_echo().await;
-        for guest in [guests::SPIN, guests::SLEEP_FOREVER, guests::HUGE_OUTPUT, guests::SPIN_HOST_CALLS] {
+        for guest in [
+            guests::SPIN,
+            guests::SLEEP_FOREVER,
+            guests::HUGE_OUTPUT,
+            guests::SPIN_HOST_CALLS,
+        ] {
             rig.install(guest, &[]).await;
         }
 
         let answer = rig.call("spin_run", json!({})).await;
         assert_eq!(code(&answer), Some(Code::Deadline));
-        assert!(answer.receipt.total < Duration::from_secs(5), "the tool's own deadline, not the host's: {answer:?}");
+        assert!(
+            answer.receipt.total < Duration::from_secs(5),
+            "the tool's own deadline, not the host's: {answer:?}"
+        );
 
         let answer = rig.call("huge-output_run", json!({ "bytes": 9 << 20 })).await;
         assert_eq!(code(&answer), Some(Code::Memory), "the plugin's own memory");
@@ -195,18 +264,34 @@ fn limits_are_those_that_were_set() {
             limits: Some(limits),
             ..ToolCall::new(tool.parse().unwrap(), Map::new())
         };
-        let limits = Limits { deadline: Span::millis(200), ..Limits::default() };
+        let limits = Limits {
+            deadline: Span::millis(200),
+            ..Limits::default()
+        };
         let answer = rig.host.call(call("sleep-forever_run", limits)).await;
         assert_eq!(code(&answer), Some(Code::Deadline));
-        assert!(answer.receipt.total < Duration::from_secs(5), "the caller's own deadline: {answer:?}");
+        assert!(
+            answer.receipt.total < Duration::from_secs(5),
+            "the caller's own deadline: {answer:?}"
+        );
 
-        let limits = Limits { host_calls: 1000, ..Limits::default() };
+        let limits = Limits {
+            host_calls: 1000,
+            ..Limits::default()
+        };
         let answer = rig.host.call(call("spin-host-calls_run", limits)).await;
         assert_eq!(code(&answer), Some(Code::CallLimit), "{answer:?}");
 
-        let limits = Limits { deadline: Span::secs(3600), ..Limits::default() };
+        let limits = Limits {
+            deadline: Span::secs(3600),
+            ..Limits::default()
+        };
         let answer = rig.host.call(call("spin_run", limits)).await;
-        assert_eq!(code(&answer), Some(Code::Deadline), "a caller can't loosen a limit");
+        assert_eq!(
+            code(&answer),
+            Some(Code::Deadline),
+            "a caller can't loosen a limit"
+        );
         assert!(answer.receipt.total < Duration::from_secs(5), "{answer:?}");
         rig.check_unharmed().await;
     });
@@ -233,7 +318,10 @@ fn more_memory_than_a_slot_is_run_on_demand() {
         rig.install(guests::ALLOCATE, &[]).await;
         let answer = rig.call("allocate_run", json!({})).await;
         assert_eq!(code(&answer), Some(Code::Memory), "{answer:?}");
-        assert!(answer.receipt.peak_memory > 256 << 20, "it got what it was allowed: {answer:?}");
+        assert!(
+            answer.receipt.peak_memory > 256 << 20,
+            "it got what it was allowed: {answer:?}"
+        );
         rig.check_unharmed().await;
     });
 }

@@ -44,7 +44,11 @@ impl Listener {
                 std::thread::spawn(move || stream.map(|stream| serve(stream, &replies, &log)));
             }
         });
-        Listener { port, connections, asked }
+        Listener {
+            port,
+            connections,
+            asked,
+        }
     }
 
     /// How many connections were made.
@@ -63,7 +67,10 @@ impl Listener {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
         let started = std::time::Instant::now();
         while self.connections() == before {
-            assert!(started.elapsed() < Duration::from_secs(10), "the listener does not notice connections");
+            assert!(
+                started.elapsed() < Duration::from_secs(10),
+                "the listener does not notice connections"
+            );
             std::thread::yield_now();
         }
         drop(stream);
@@ -83,10 +90,17 @@ fn serve(mut stream: TcpStream, replies: &BTreeMap<&'static str, Reply>, log: &M
     log.lock().unwrap().push(first.clone());
     let path = first.split(' ').nth(1).unwrap_or("/");
     let works = Reply::Text("it works".to_owned());
-    let reply = if replies.is_empty() { Some(&works) } else { replies.get(path) };
+    let reply = if replies.is_empty() {
+        Some(&works)
+    } else {
+        replies.get(path)
+    };
     let answer = match reply {
         Some(Reply::Text(text)) => {
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}", text.len())
+            format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
+                text.len()
+            )
         }
         Some(Reply::Redirect(to)) => {
             format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

@@ -60,16 +60,16 @@ impl Rig {
         let mut config = Config::in_folder(data);
         change(&mut config);
         let host = Arc::new(Host::open(config).unwrap());
-        Rig { host, data: data.to_owned(), _folder: None }
+        Rig {
+            host,
+            data: data.to_owned(),
+            _folder: None,
+        }
     }
 
     /// A second host on the same folder, as another process would have.
     pub(crate) fn second(&self) -> Self {
         Rig::open(&self.data, |_| {})
-    }
-
-    pub(crate) fn data(&self) -> &Path {
-        &self.data
     }
 
     /// Installs a guest with grants.
@@ -81,7 +81,9 @@ impl Rig {
     /// Installs a connector with grants.
     pub(crate) async fn builtin(&self, name: &str, grants: &[&str]) {
         let builtin = fact_bundle::builtin(name).unwrap();
-        self.install_bytes(format!("builtin:{name}"), builtin.bytes, grants).await.unwrap();
+        self.install_bytes(format!("builtin:{name}"), builtin.bytes, grants)
+            .await
+            .unwrap();
     }
 
     /// Installs what may well be refused.
@@ -96,7 +98,10 @@ impl Rig {
             grants: grants.iter().map(|grant| grant.parse().unwrap()).collect(),
             by: "test".to_owned(),
         };
-        let source = Source::Bytes { label, bytes: bytes.to_vec() };
+        let source = Source::Bytes {
+            label,
+            bytes: bytes.to_vec(),
+        };
         self.host.registry().install(source, options).await.map(drop)
     }
 
@@ -107,7 +112,9 @@ impl Rig {
     /// Calls a tool that must answer.
     pub(crate) async fn answer(&self, tool: &str, arguments: Value) -> Value {
         let answer = self.call(tool, arguments.clone()).await;
-        answer.json().unwrap_or_else(|error| panic!("{tool} {arguments}: {}: {error}", error.code))
+        answer
+            .json()
+            .unwrap_or_else(|error| panic!("{tool} {arguments}: {}: {error}", error.code))
     }
 
     /// Calls a tool that must fail, and checks that nothing of the host shows in how it does.
@@ -119,10 +126,22 @@ impl Rig {
         };
         let shown = format!("{} {:?}", error.message, error.details);
         let folder = self.data.display().to_string();
-        for word in [folder.as_str(), "wasm backtrace", "RUST_BACKTRACE", "internals-of-the-plugin"] {
-            assert!(!shown.contains(word), "{tool} {arguments}: the error tells `{word}`: {shown}");
+        for word in [
+            folder.as_str(),
+            "wasm backtrace",
+            "RUST_BACKTRACE",
+            "internals-of-the-plugin",
+        ] {
+            assert!(
+                !shown.contains(word),
+                "{tool} {arguments}: the error tells `{word}`: {shown}"
+            );
         }
-        assert!(shown.len() < 10_000, "{tool} {arguments}: the error has {} bytes", shown.len());
+        assert!(
+            shown.len() < 10_000,
+            "{tool} {arguments}: the error has {} bytes",
+            shown.len()
+        );
         error
     }
 
@@ -133,7 +152,8 @@ impl Rig {
 
     /// Checks that the host answers, and that nothing runs on.
     pub(crate) async fn check_unharmed(&self) {
-        self.until("the calls are over", || self.host.running() == 0).await;
+        self.until("the calls are over", || self.host.running() == 0)
+            .await;
         let echoed = self.answer("echo_run", json!({ "text": "still here" })).await;
         assert_eq!(echoed, json!({ "text": "still here" }));
     }
@@ -155,7 +175,11 @@ pub(crate) fn code(answer: &Answer) -> Option<Code> {
 
 /// Whether the host saw the call do this.
 pub(crate) fn saw(answer: &Answer, access: Access, matches: impl Fn(&Resource) -> bool) -> bool {
-    answer.receipt.effects.iter().any(|effect| effect.access == access && matches(&effect.resource))
+    answer
+        .receipt
+        .effects
+        .iter()
+        .any(|effect| effect.access == access && matches(&effect.resource))
 }
 
 pub(crate) fn folder() -> tempfile::TempDir {
