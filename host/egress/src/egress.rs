@@ -146,26 +146,11 @@ impl Egress {
         within: Duration,
     ) -> Result<Vec<IpAddr>, EgressError> {
         let host = parse_host(host)?;
-        let denied = |why| EgressError::Denied {
-            what: port.map_or_else(|| format!("tcp {host}"), |port| format!("tcp {host}:{port}")),
-            why,
-        };
-        let borrowed = match &host {
-            Host::Domain(name) => Host::Domain(name.as_str()),
-            Host::Ipv4(ip) => Host::Ipv4(*ip),
-            Host::Ipv6(ip) => Host::Ipv6(*ip),
-        };
-        let mut covering = grants
-            .iter()
-            .filter(|grant| grant.host.matches(&borrowed) && port.is_none_or(|port| port == grant.port))
-            .peekable();
-        if covering.peek().is_none() {
-            return Err(denied(Reason::NotGranted));
-        }
-        let mut rights = Rights::default();
-        covering.for_each(|grant| rights.add(grant.private, &grant.host));
+        let rights = net_rights(grants, &host, port)?;
         let by = Instant::now() + within.min(self.config.connect_timeout);
-        self.addresses(&host, rights, by).await?.map_err(denied)
+        self.addresses(&host, rights, by)
+            .await?
+            .map_err(|why| net_denied(&host, port, why))
     }
 
     /// Where a host is, if all of it may be reached.
@@ -305,4 +290,29 @@ fn authorise(grants: &[HttpGrant], target: &Target) -> Result<Rights, EgressErro
     let mut rights = Rights::default();
     covering.for_each(|grant| rights.add(grant.private, &grant.url.host));
     Ok(rights)
+}
+
+/// What the grants for a host and port allow.
+fn net_rights(grants: &[NetGrant], host: &Host<String>, port: Option<u16>) -> Result<Rights, EgressError> {
+    let borrowed = match host {
+        Host::Domain(name) => Host::Domain(name.as_str()),
+        Host::Ipv4(ip) => Host::Ipv4(*ip),
+        Host::Ipv6(ip) => Host::Ipv6(*ip),
+    };
+    let mut rights = None;
+    for grant in grants {
+        if grant.host.matches(&borrowed) && port.is_none_or(|port| port == grant.port) {
+            rights
+                .get_or_insert_with(Rights::default)
+                .add(grant.private, &grant.host);
+        }
+    }
+    rights.ok_or_else(|| net_denied(host, port, Reason::NotGranted))
+}
+
+fn net_denied(host: &Host<String>, port: Option<u16>, why: Reason) -> EgressError {
+    EgressError::Denied {
+        what: port.map_or_else(|| format!("tcp {host}"), |port| format!("tcp {host}:{port}")),
+        why,
+    }
 }

@@ -48,7 +48,7 @@ impl State {
     ) -> wasmtime::Result<Self> {
         let witness = Witness::default();
         let log = LogSink::new(limits, call);
-        let (wasi, preopens) = world::build(grants, &log, &witness)?;
+        let (wasi, preopens) = world::build(services, grants, &log, &witness)?;
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
         Ok(State {

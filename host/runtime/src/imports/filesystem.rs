@@ -426,7 +426,13 @@ impl HostDescriptor for Files<'_> {
     }
 
     async fn get_flags(&mut self, fd: Handle<Descriptor>) -> FsResult<DescriptorFlags> {
-        HostDescriptor::get_flags(&mut self.wasi, fd).await
+        let read = self.place(&fd).read;
+        let mut flags = HostDescriptor::get_flags(&mut self.wasi, fd).await?;
+        // The engine knows no folder that can only be written.
+        if !read {
+            flags &= !DescriptorFlags::READ;
+        }
+        Ok(flags)
     }
 
     async fn get_type(&mut self, fd: Handle<Descriptor>) -> FsResult<types::DescriptorType> {

@@ -121,7 +121,16 @@ fn code(error: &EgressError) -> Error {
             what: Part::RequestBody,
             limit,
         } => Error::HttpRequestBodySize(Some(*limit)),
-        EgressError::TooLarge { limit, .. } => Error::HttpResponseBodySize(Some(*limit)),
+        EgressError::TooLarge {
+            what: Part::ResponseBody,
+            limit,
+        } => Error::HttpResponseBodySize(Some(*limit)),
+        EgressError::TooLarge { what: Part::Url, .. } => Error::HttpRequestUriTooLong,
+        EgressError::TooLarge {
+            what: Part::ResponseHeaders,
+            ..
+        } => Error::HttpResponseHeaderSectionSize(None),
+        EgressError::TooLarge { .. } => Error::HttpRequestHeaderSectionSize(None),
         EgressError::Busy => Error::ConnectionLimitReached,
         _ => Error::HttpProtocolError,
     }

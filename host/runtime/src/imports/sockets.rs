@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use fact_types::Resource;
 use fact_types::capability::{HostPattern, NetGrant};
@@ -16,29 +18,30 @@ use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::{
 use wasmtime_wasi::p2::bindings::sockets::network::{self, ErrorCode, HostNetwork, IpAddress, Network};
 use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtxView, WasiSocketsView};
 
+use crate::Services;
 use crate::grants::Grants;
 use crate::state::State;
 use crate::witness::Witness;
 
 /// Opens what the grants name. Without one nothing is opened, and creating a socket already fails.
-pub(crate) fn allow(wasi: &mut WasiCtxBuilder, grants: &Grants, witness: &Witness) {
+pub(crate) fn allow(wasi: &mut WasiCtxBuilder, grants: &Grants, witness: &Witness, services: &Arc<Services>) {
     wasi.allow_udp(false);
     wasi.allow_tcp(!grants.net.is_empty());
     wasi.allow_ip_name_lookup(!grants.net.is_empty());
     if grants.net.is_empty() {
         return;
     }
-    let net = std::sync::Arc::clone(&grants.net);
+    let (net, services) = (Arc::clone(&grants.net), Arc::clone(services));
     let witness = witness.clone();
     wasi.socket_addr_check(move |address, using| {
-        let net = std::sync::Arc::clone(&net);
+        let (net, services) = (Arc::clone(&net), Arc::clone(&services));
         let witness = witness.clone();
         Box::pin(async move {
             let peer = Resource::Net {
                 peer: address.to_string(),
             };
             match using {
-                SocketAddrUse::TcpConnect if allowed(&net, address).await => {
+                SocketAddrUse::TcpConnect if allowed(&services, &net, address).await => {
                     // What is sent can't be taken back.
                     witness.wrote(peer);
                     true
@@ -54,39 +57,43 @@ pub(crate) fn allow(wasi: &mut WasiCtxBuilder, grants: &Grants, witness: &Witnes
     });
 }
 
-async fn allowed(net: &[NetGrant], address: SocketAddr) -> bool {
-    for grant in net.iter().filter(|grant| grant.port == address.port()) {
-        let named = match &grant.host {
-            HostPattern::Any => true,
-            HostPattern::Ip(ip) => *ip == address.ip(),
-            HostPattern::Name(name) => resolves_to(name, address).await,
+async fn allowed(services: &Arc<Services>, net: &Arc<[NetGrant]>, address: SocketAddr) -> bool {
+    let (ip, port) = (address.ip(), address.port());
+    let on_port: Vec<NetGrant> = net.iter().filter(|grant| grant.port == port).cloned().collect();
+    for grant in on_port {
+        let (named, exact) = match &grant.host {
+            HostPattern::Any => (true, None),
+            HostPattern::Ip(own) => (*own == ip, Some(*own)),
+            HostPattern::Name(name) => (resolves_to(services, net, name, address).await, None),
             // An address tells no name, so there is nothing to compare a pattern of names with.
-            HostPattern::Below(_) => false,
+            HostPattern::Below(_) => (false, None),
         };
-        let exact = match &grant.host {
-            HostPattern::Ip(ip) => Some(*ip),
-            _ => None,
-        };
-        if named && fact_egress::check_address(address.ip(), grant.private, exact).is_ok() {
+        if named && fact_egress::check_address(ip, grant.private, exact).is_ok() {
             return true;
         }
     }
     false
 }
 
-/// Whether a granted name stands for an address at this moment. In a task of its own, since a lookup can't be shared
-/// between threads and this check must be.
-async fn resolves_to(name: &str, address: SocketAddr) -> bool {
-    let target = (name.to_owned(), address.port());
+/// Longest time for a name's addresses while a connection waits.
+const LOOKUP: Duration = Duration::from_secs(5);
+
+/// Whether a granted name stands for an address at this moment, all of its addresses being allowed. In a task of its own,
+/// since a lookup can't be shared between threads and this check must be.
+async fn resolves_to(
+    services: &Arc<Services>,
+    net: &Arc<[NetGrant]>,
+    name: &str,
+    address: SocketAddr,
+) -> bool {
+    let (services, net, name) = (Arc::clone(services), Arc::clone(net), name.to_owned());
     let lookup = tokio::spawn(async move {
-        match tokio::net::lookup_host(target).await {
-            Ok(found) => found.collect::<Vec<_>>(),
-            Err(_) => Vec::new(),
-        }
+        services
+            .egress
+            .resolve_for_net(&net, &name, Some(address.port()), LOOKUP)
+            .await
     });
-    lookup
-        .await
-        .is_ok_and(|found| found.iter().any(|one| one.ip() == address.ip()))
+    matches!(lookup.await, Ok(Ok(found)) if found.contains(&address.ip()))
 }
 
 pub(crate) struct HasLookup;
@@ -97,7 +104,7 @@ impl HasData for HasLookup {
 
 /// Name lookup for granted names only: a lookup is a message to whoever runs the name's zone.
 pub(crate) struct Lookup<'a> {
-    net: std::sync::Arc<[NetGrant]>,
+    net: Arc<[NetGrant]>,
     witness: Witness,
     wasi: WasiSocketsCtxView<'a>,
 }
@@ -105,7 +112,7 @@ pub(crate) struct Lookup<'a> {
 impl Lookup<'_> {
     pub(crate) fn of(state: &mut State) -> Lookup<'_> {
         Lookup {
-            net: std::sync::Arc::clone(&state.grants.net),
+            net: Arc::clone(&state.grants.net),
             witness: state.witness.clone(),
             wasi: state.sockets(),
         }

@@ -1,5 +1,6 @@
 //! The WASI world of one call: everything denied, standing still and silent, except what was granted.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fact_types::Resource;
@@ -8,6 +9,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx};
 
+use crate::Services;
 use crate::grants::Grants;
 use crate::imports::filesystem::Preopens;
 use crate::imports::sockets;
@@ -24,6 +26,7 @@ const SEED: [u8; 32] = *b"fact: no grant, no randomness...";
 const RANDOM_MAX: u64 = 1 << 20;
 
 pub(crate) fn build(
+    services: &Arc<Services>,
     grants: &Grants,
     log: &LogSink,
     witness: &Witness,
@@ -66,7 +69,7 @@ pub(crate) fn build(
     wasi.secure_random(dice);
     wasi.insecure_random(insecure);
     let preopens = Preopens::open(&grants.fs, &mut wasi);
-    sockets::allow(&mut wasi, grants, witness);
+    sockets::allow(&mut wasi, grants, witness, services);
     Ok((wasi.build(), preopens))
 }
 
