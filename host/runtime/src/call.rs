@@ -111,10 +111,12 @@ impl Runtime {
         let result = match ran {
             Err(_) => Err(judge(Exceeded::Deadline.into(), &stderr)),
             Ok(Err(trap)) => Err(judge(trap, &stderr)),
-            Ok(Ok(Err(error))) => Err(tool_error(error)),
-            Ok(Ok(Ok(outcome))) => weigh(&mut store, &outcome)
+            Ok(Ok(answered)) => weigh(&mut store, &answered)
                 .map_err(|exceeded| judge(exceeded.into(), &stderr))
-                .and_then(|()| answer(outcome)),
+                .and_then(|()| match answered {
+                    Ok(outcome) => answer(outcome),
+                    Err(error) => Err(tool_error(error)),
+                }),
         };
         let fuel = limits
             .fuel
@@ -253,11 +255,12 @@ async fn guest(
         .await
 }
 
-/// Counts an answer towards the output limit.
-fn weigh(store: &mut Store<State>, outcome: &wit::Outcome) -> Result<(), Exceeded> {
-    let size = match outcome {
-        wit::Outcome::InputRequired(text) => text.len(),
-        wit::Outcome::Complete(output) => {
+/// Counts an answer towards the output limit. An error is one too: its words come from the guest like any others.
+fn weigh(store: &mut Store<State>, answered: &Result<wit::Outcome, wit::Error>) -> Result<(), Exceeded> {
+    let size = match answered {
+        Err(error) => error.message.len() + error.details.as_ref().map_or(0, String::len),
+        Ok(wit::Outcome::InputRequired(text)) => text.len(),
+        Ok(wit::Outcome::Complete(output)) => {
             let parts: usize = output
                 .content
                 .iter()
