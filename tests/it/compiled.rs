@@ -41,8 +41,8 @@ async fn after(data: &Path, code: &Path, change: impl FnOnce()) -> bool {
 #[test]
 fn changed_code_is_never_used() {
     run(async {
-        let data = folder();
-        let data = data.path();
+        let folder = folder();
+        let data = &folder.path().join("data");
         let code = installed(data).await;
         let size = fs::metadata(&code).unwrap().len() as usize;
         for at in [0, 31, 32, 33, size / 2, size - 1] {
@@ -78,8 +78,8 @@ fn changed_code_is_never_used() {
 #[test]
 fn code_can_not_be_swapped() {
     run(async {
-        let data = folder();
-        let data = data.path();
+        let folder = folder();
+        let data = &folder.path().join("data");
         let echo = installed(data).await;
         let rig = Rig::open(data, |_| {});
         rig.install(guests::EXIT, &[]).await;
@@ -99,8 +99,8 @@ fn code_can_not_be_swapped() {
 #[test]
 fn the_folder_is_private_and_may_be_deleted() {
     run(async {
-        let data = folder();
-        let data = data.path();
+        let folder = folder();
+        let data = &folder.path().join("data");
         let code = installed(data).await;
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&data.join("compiled")), 0o700);
@@ -123,8 +123,8 @@ fn the_folder_is_private_and_may_be_deleted() {
 #[test]
 fn a_changed_component_is_not_run() {
     run(async {
-        let data = folder();
-        let data = data.path();
+        let folder = folder();
+        let data = &folder.path().join("data");
         installed(data).await;
         fs::remove_dir_all(data.join("compiled")).unwrap();
         let component = fs::read_dir(data.join("components"))

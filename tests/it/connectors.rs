@@ -247,7 +247,7 @@ fn hostile() {
             .await
             .unwrap();
         let cases = [
-            ("read_passwd", Code::Denied),
+            ("read_passwd", Code::NotFound),
             ("reach_metadata", Code::Denied),
             ("spin", Code::Deadline),
             ("allocate", Code::Memory),

@@ -123,13 +123,7 @@ fn prepare(data: &Path) {
 /// Starts a victim, lets it live for a while, kills it, and returns what it said.
 fn kill(data: &Path, round: u64, life: Duration) -> String {
     let mut victim = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "crash::victim",
-            "--ignored",
-            "--nocapture",
-            "--test-threads=1",
-        ])
+        .args(["--exact", "crash::nothing_acknowledged_is_lost", "--nocapture"])
         .env(FOLDER, data)
         .env(ROUND, round.to_string())
         .stdout(Stdio::piped())

@@ -188,20 +188,25 @@ fn a_full_host_says_so_and_forgets_nobody() {
         rig.install_echo().await;
         rig.install(guests::SPIN, &[]).await;
         let mut running = start(&rig, "spin_run", 1).await;
-        let host = Arc::clone(&rig.host);
-        let mut waiting =
-            tokio::spawn(async move { host.call_json("echo_run", json!({ "text": "x" })).await });
-        // The queue has one place: with someone in it, the next is told to come back.
-        let refused = loop {
-            let answer = rig.call("echo_run", json!({ "text": "y" })).await;
-            if let Err(error) = answer.output() {
-                break error;
-            }
-            assert!(!waiting.is_finished(), "both got in");
+        // The queue has one place: of two more calls, one is told to come back, and the other one waits its turn.
+        let (one, other) = tokio::join!(
+            rig.call("echo_run", json!({ "text": "x" })),
+            rig.call("echo_run", json!({ "text": "x" })),
+        );
+        let (refused, served) = if code(&one).is_some() {
+            (one, other)
+        } else {
+            (other, one)
         };
-        assert_eq!(refused.code, Code::Unavailable);
-        assert!(refused.retry_after_ms.is_some(), "{refused:?}");
-        assert_eq!(code(&(&mut waiting).await.unwrap()), None, "who waits is served");
+        let error = refused.output().unwrap_err();
+        assert_eq!(error.code, Code::Unavailable, "{refused:?}");
+        assert!(error.retry_after_ms.is_some(), "{refused:?}");
+        assert!(refused.receipt.total < Duration::from_secs(1), "{refused:?}");
+        assert_eq!(code(&served), None, "{served:?}");
+        assert!(
+            served.receipt.total > Duration::from_millis(500),
+            "it waited: {served:?}"
+        );
         assert_eq!(
             code(&running.join_next().await.unwrap().unwrap()),
             Some(Code::Deadline)

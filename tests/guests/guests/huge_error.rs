@@ -1,14 +1,21 @@
 //! Fails with more words than anyone reads, and details to match.
 
 use fact_sdk::{ToolError, tool};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-const BYTES: usize = 8 << 20;
+#[derive(Deserialize, JsonSchema)]
+struct Args {
+    /// How many of each.
+    bytes: usize,
+}
 
 /// Always fails.
 #[tool(read_only)]
-fn run() -> Result<u64, ToolError> {
-    Err(ToolError::internal("x".repeat(BYTES))
-        .details(fact_sdk::serde_json::json!({ "x": "x".repeat(BYTES) })))
+fn run(args: Args) -> Result<u64, ToolError> {
+    let words = "x".repeat(args.bytes);
+    let details = fact_sdk::serde_json::json!({ "x": words });
+    Err(ToolError::internal(words).details(details))
 }
 
 fact_sdk::plugin!(run; name = "huge-error");
