@@ -1,1 +1,47 @@
-fn main() {}
+//! The `fact` command: one file a verb, and no logic of its own. What a verb does, [`fact_core::Host`] does.
+//!
+//! Data goes to standard output, everything else to standard error. Exit codes: 0 done, 1 the tool or the question
+//! failed, 2 wrong usage, 3 denied, 4 not found, 5 unavailable or out of time.
+
+mod args;
+mod context;
+mod failure;
+mod input;
+mod logging;
+mod progress;
+mod screen;
+mod stop;
+mod verbs;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::context::Context;
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let (cli, format) = match args::parse() {
+        Ok(parsed) => parsed,
+        Err(code) => return code,
+    };
+    let context = Arc::new(Context::new(&cli.global, format));
+    let result = logging::start(&context).and_then(|()| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(fact_core::worker_threads())
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::internal("no threads can be started", &error))?;
+        let result = runtime.block_on(stop::until_signal(
+            Arc::clone(&context),
+            verbs::run(Arc::clone(&context), cli.verb),
+        ));
+        // Whatever still waits (for a line from a terminal, say) has nobody who waits for it.
+        runtime.shutdown_timeout(Duration::from_millis(50));
+        result
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => context.screen().failure(&failure),
+    }
+}

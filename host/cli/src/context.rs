@@ -1,0 +1,112 @@
+//! What verbs work with: settings from all their places, and the host, opened when it is first needed.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use fact_core::{Config, Host, Layer};
+use fact_types::{Code, Error};
+
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::screen::{Format, Screen};
+
+/// One run of the command.
+pub(crate) struct Context {
+    screen: Screen,
+    /// The file that the user names.
+    named_file: Option<PathBuf>,
+    flags: Layer,
+    host: OnceLock<Arc<Host>>,
+}
+
+impl Context {
+    pub(crate) fn new(global: &Global, format: Format) -> Self {
+        Context {
+            screen: Screen::new(format, global.quiet),
+            named_file: global.config.clone(),
+            flags: flags(global),
+            host: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
+    /// The configuration file: the one that is named, or the one in the user's configuration folder.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        self.named_file.clone().or_else(Config::default_file)
+    }
+
+    /// The data folder, when a flag names it.
+    pub(crate) fn flagged_data_dir(&self) -> Option<&str> {
+        self.flags.table.get("data_dir").and_then(toml::Value::as_str)
+    }
+
+    /// Where settings come from, the weakest first. A file that the user names must be there.
+    pub(crate) fn layers(&self) -> Result<Vec<Layer>, Failure> {
+        let mut layers = Vec::new();
+        if let Some(file) = self.file() {
+            match Layer::file(&file)? {
+                Some(layer) => layers.push(layer),
+                None if self.named_file.is_some() => return Err(no_file(&file)),
+                None => {}
+            }
+        }
+        // A variable that is no text is no setting.
+        let variables =
+            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+        layers.push(Layer::environment(variables));
+        layers.push(self.flags.clone());
+        Ok(layers)
+    }
+
+    /// The settings.
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
+        Ok(Config::load(&self.layers()?)?)
+    }
+
+    /// The host. Opening it makes what is not there yet.
+    pub(crate) async fn host(&self) -> Result<Arc<Host>, Failure> {
+        if let Some(host) = self.host.get() {
+            return Ok(Arc::clone(host));
+        }
+        self.open(self.config()?).await
+    }
+
+    /// Opens a host with settings of a verb's own.
+    pub(crate) async fn open(&self, config: Config) -> Result<Arc<Host>, Failure> {
+        let opened = tokio::task::spawn_blocking(move || Host::open(config)).await;
+        let host = Arc::new(opened.map_err(|error| Failure::internal("opening the host failed", &error))??);
+        Ok(Arc::clone(self.host.get_or_init(|| host)))
+    }
+
+    /// The host, if a verb has opened it.
+    pub(crate) fn opened(&self) -> Option<Arc<Host>> {
+        self.host.get().cloned()
+    }
+}
+
+/// Flags as the strongest layer.
+fn flags(global: &Global) -> Layer {
+    let mut table = toml::Table::new();
+    if let Some(folder) = &global.data_dir {
+        table.insert("data_dir".to_owned(), folder.display().to_string().into());
+    }
+    if let Some(level) = &global.log_level {
+        let log = toml::Table::from_iter([("level".to_owned(), toml::Value::from(level.clone()))]);
+        table.insert("log".to_owned(), log.into());
+    }
+    Layer {
+        name: "flags".to_owned(),
+        table,
+    }
+}
+
+fn no_file(file: &Path) -> Failure {
+    Failure::from(Error::new(
+        Code::NotFound,
+        format!("There is no configuration file `{}`.", file.display()),
+    ))
+    .hint("`fact init --config FILE` makes one.")
+}

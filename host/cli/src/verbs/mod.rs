@@ -1,0 +1,67 @@
+//! The verbs, one file each.
+
+mod batch;
+mod call;
+mod completions;
+mod config;
+mod db;
+mod demo;
+mod doctor;
+mod grants;
+mod init;
+mod plugin;
+mod tool;
+mod version;
+
+use std::sync::Arc;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// What the command can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Make the data folder and a configuration file with every setting in it.
+    Init,
+    /// Show what FACT does: real calls, refused ones, and a hostile plugin that gets nowhere.
+    Demo(demo::Demo),
+    /// Install, list and remove plugins, and say what they may do.
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
+    /// List and show the tools of installed plugins.
+    #[command(subcommand)]
+    Tool(tool::Tool),
+    /// Call a tool, or many at once.
+    Call(call::Call),
+    /// Ask the databases, by way of the `sql` plugin.
+    #[command(subcommand)]
+    Db(db::Db),
+    /// Show and check the settings.
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Look for what is wrong with this installation.
+    Doctor,
+    /// Print completions for a shell.
+    Completions(completions::Completions),
+    /// Print the version.
+    Version,
+}
+
+/// Does what was asked.
+pub(crate) async fn run(context: Arc<Context>, verb: Verb) -> Result<(), Failure> {
+    let context = context.as_ref();
+    match verb {
+        Verb::Init => init::run(context).await,
+        Verb::Demo(demo) => demo.run(context).await,
+        Verb::Plugin(plugin) => plugin.run(context).await,
+        Verb::Tool(tool) => tool.run(context).await,
+        Verb::Call(call) => call.run(context).await,
+        Verb::Db(db) => db.run(context).await,
+        Verb::Config(config) => config.run(context),
+        Verb::Doctor => doctor::run(context).await,
+        Verb::Completions(completions) => completions.run(context),
+        Verb::Version => version::run(context),
+    }
+}
