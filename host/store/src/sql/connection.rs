@@ -6,7 +6,7 @@ use super::{SqlError, SqlLimits, functions, limits};
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthContext, Authorization};
 use rusqlite::{Connection, InterruptHandle, OpenFlags};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -71,6 +71,7 @@ impl Drop for CancelOnDrop {
 /// A connection with its memory of the schema's names.
 pub(super) struct Session {
     pub(super) conn: Connection,
+    path: PathBuf,
     pub(super) names: NamesCache,
     pub(super) mode: Mode,
 }
@@ -94,6 +95,7 @@ impl Session {
         })?;
         Ok(Session {
             conn,
+            path,
             names: NamesCache::default(),
             mode,
         })
@@ -148,7 +150,13 @@ impl Session {
         match self.mode {
             Mode::Read => {
                 self.conn.execute_batch("BEGIN")?;
-                waiting(stop, || self.names.get(&self.conn).map(|_| ()))
+                waiting(stop, || match self.names.get(&self.conn) {
+                    Err(error) if is_left_behind(&error) => {
+                        recover(&self.path)?;
+                        self.names.get(&self.conn).map(|_| ())
+                    }
+                    found => found.map(|_| ()),
+                })
             }
             Mode::Write => waiting(stop, || self.conn.execute_batch("BEGIN IMMEDIATE")),
         }
@@ -175,6 +183,25 @@ fn is_busy(error: &rusqlite::Error) -> bool {
         error.sqlite_error_code(),
         Some(C::DatabaseBusy | C::DatabaseLocked)
     )
+}
+
+/// Whether a writer died in the midst of a transaction: what it left behind must be undone, which takes the right to write.
+fn is_left_behind(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi;
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(
+        code,
+        Some(ffi::SQLITE_READONLY_ROLLBACK | ffi::SQLITE_READONLY_RECOVERY)
+    )
+}
+
+/// Has SQLite undo what a dead writer left behind, as it does when anyone who may write looks at the database.
+fn recover(path: &Path) -> rusqlite::Result<()> {
+    tracing::info!(path = %path.display(), "undoing an unfinished transaction");
+    let access = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, access)?;
+    conn.busy_timeout(LOCK_WAIT)?;
+    conn.query_row("PRAGMA schema_version", [], |_| Ok(()))
 }
 
 fn cannot_open() -> SqlError {

@@ -3,6 +3,7 @@
 mod bounds;
 mod property;
 mod reads;
+mod recovery;
 mod shape;
 mod writes;
 
