@@ -179,10 +179,7 @@ impl Host {
             arguments,
             resume: resume.as_deref(),
         };
-        tokio::select! {
-            report = self.runtime().call(linked, &limits, input) => Ok(report),
-            () = self.stopped() => Err(Error::new(Code::Cancelled, "The host stopped before the call was done.")),
-        }
+        Ok(self.runtime().call(linked, &limits, input, self.stopped()).await)
     }
 }
 

@@ -90,8 +90,16 @@ const MESSAGE_MAX: usize = 2000;
 impl Runtime {
     /// Runs a call in an instance of its own.
     ///
-    /// Dropping the future ends the call: the guest stops at once, and with it what host functions were doing for it.
-    pub async fn call(&self, plugin: &Linked, limits: &Limits, input: CallInput<'_>) -> CallReport {
+    /// When `cancelled` is done, the call ends with that, and the report says what it did until then. Dropping the future
+    /// ends the call as well, without a report. In both cases the guest stops at once, and with it what host functions were
+    /// doing for it.
+    pub async fn call(
+        &self,
+        plugin: &Linked,
+        limits: &Limits,
+        input: CallInput<'_>,
+        cancelled: impl Future<Output = ()>,
+    ) -> CallReport {
         let deadline = Deadline(Instant::now() + limits.deadline.0);
         let place = match self.place(plugin, deadline).await {
             Ok(place) => place,
@@ -103,15 +111,22 @@ impl Runtime {
             Err(error) => return CallReport::refused(judge(error, "")),
         };
         let running = self.engines.run();
-        let ran = tokio::time::timeout_at(deadline.0.into(), guest(&mut store, plugin, input)).await;
+        let ran = tokio::select! {
+            ran = tokio::time::timeout_at(deadline.0.into(), guest(&mut store, plugin, input)) => Some(ran),
+            () = cancelled => None,
+        };
         drop(running);
         drop(place);
 
         let stderr = store.data().log.finish();
         let result = match ran {
-            Err(_) => Err(judge(Exceeded::Deadline.into(), &stderr)),
-            Ok(Err(trap)) => Err(judge(trap, &stderr)),
-            Ok(Ok(answered)) => weigh(&mut store, &answered)
+            None => Err(Failure::new(
+                Code::Cancelled,
+                "The call was cancelled before it was done.",
+            )),
+            Some(Err(_)) => Err(judge(Exceeded::Deadline.into(), &stderr)),
+            Some(Ok(Err(trap))) => Err(judge(trap, &stderr)),
+            Some(Ok(Ok(answered))) => weigh(&mut store, &answered)
                 .map_err(|exceeded| judge(exceeded.into(), &stderr))
                 .and_then(|()| match answered {
                     Ok(outcome) => answer(outcome),

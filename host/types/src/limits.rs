@@ -38,7 +38,7 @@ impl Default for Limits {
             memory: ByteSize::mib(256),
             table_elements: 100_000,
             instances: 64,
-            hostcall_data: ByteSize::mib(32),
+            hostcall_data: ByteSize::mib(64),
             output: ByteSize::mib(10),
             log: ByteSize::mib(1),
             host_calls: 1_000_000,

@@ -7,6 +7,7 @@ use fact_egress::{BoxError, EgressError, Part, Phase, Target, Timeouts};
 use fact_types::Access;
 use fact_types::capability::HttpGrant;
 use http_body_util::BodyExt;
+use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::Services;
@@ -21,7 +22,12 @@ pub(crate) struct Gate {
     services: Arc<Services>,
     grants: Arc<[HttpGrant]>,
     witness: Witness,
+    /// Places for this call's requests, so that one call can't have every connection of the host.
+    places: Arc<Semaphore>,
 }
+
+/// Requests of one call at the same time: as many as a browser makes, twice over.
+const AT_ONCE: usize = 12;
 
 impl Gate {
     pub(crate) fn new(services: &Arc<Services>, grants: &Grants, witness: &Witness) -> Self {
@@ -29,6 +35,7 @@ impl Gate {
             services: Arc::clone(services),
             grants: Arc::clone(&grants.http),
             witness: witness.clone(),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
 }
@@ -77,14 +84,24 @@ impl WasiHttpHooks for Gate {
             Ok(target) if granted(target) => witness.wrote(resource.clone()),
             _ => witness.denied(resource.clone()),
         }
+        let places = Arc::clone(&self.places);
         Box::new(async move {
+            let place = places
+                .acquire_owned()
+                .await
+                .map_err(|_| Error::ConnectionLimitReached)?;
             let request = request.map(|body| {
                 body.map_err(|error| BoxError::from(format!("{error:?}")))
                     .boxed_unsync()
             });
             match services.egress.send(&grants, request, timeouts).await {
                 Ok(response) => {
-                    let response = response.map(|body| body.map_err(|error| code(&error)).boxed_unsync());
+                    let body_code = move |error| {
+                        // The place is taken for as long as the body's connection is.
+                        let _held = &place;
+                        code(&error)
+                    };
+                    let response = response.map(|body| body.map_err(body_code).boxed_unsync());
                     let done: Box<dyn Future<Output = Result<(), Error>> + Send> =
                         Box::new(std::future::ready(Ok(())));
                     Ok((response, done))
