@@ -1,5 +1,6 @@
 //! What each hostile guest comes to. There is a test for each, named as the guest: one without a test fails the build.
 
+use std::path::Path;
 use std::time::Duration;
 
 use fact_core::Config;
@@ -425,6 +426,34 @@ fn echo() {
         for tool in ["echo_walk", "none_run", "echo", "", "../../etc", "echo_run\n"] {
             assert_eq!(rig.refusal(tool, json!({})).await.code, Code::NotFound, "{tool}");
         }
+    });
+}
+
+#[test]
+fn readme() {
+    // The README's plugin is this guest, whatever the lines' ends: what a formatter changes does not count.
+    let plain = |text: &str| text.split_whitespace().collect::<String>().replace(",}", "}");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = std::fs::read_to_string(root.join("guests/guests/readme.rs")).unwrap();
+    let code: String = source
+        .lines()
+        .filter(|line| !line.starts_with("//!"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let readme = std::fs::read_to_string(root.join("../README.md")).unwrap();
+    assert!(
+        plain(&readme).contains(&plain(&code)),
+        "the README's plugin is not the one that is tested:\n{code}"
+    );
+    run(async {
+        let rig = Rig::new();
+        rig.install(guests::README, &[]).await;
+        // Its name is its package's, as the README's reader will have one.
+        assert_eq!(
+            rig.answer("fact-test-guests_add", json!({ "a": 1, "b": 2.5 }))
+                .await,
+            json!(3.5)
+        );
     });
 }
 

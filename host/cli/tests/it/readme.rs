@@ -1,0 +1,84 @@
+//! The README's commands do what it says, so that it can't grow old unnoticed.
+//!
+//! Every line of a `console` block is a command. Those of `fact` are run, in order, in one home; a comment that says `exit code
+//! N` is believed, and anything else means 0. Those of cargo are what the reader of this has done already.
+
+use std::path::Path;
+
+use crate::fact::{Home, Ran};
+
+fn readme() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The lines of all fenced blocks of a kind.
+fn blocks(text: &str, kind: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        match line.strip_prefix("```") {
+            Some(info) => inside = info == kind,
+            None if inside && !line.trim().is_empty() => lines.push(line.to_owned()),
+            None => {}
+        }
+    }
+    lines
+}
+
+/// The exit code that a line's comment speaks of.
+fn expected(line: &str) -> i32 {
+    let said = line
+        .split_once(" # ")
+        .and_then(|(_, comment)| comment.split_once("exit code "));
+    said.map_or(0, |(_, rest)| {
+        rest.chars()
+            .take_while(char::is_ascii_digit)
+            .collect::<String>()
+            .parse()
+            .unwrap()
+    })
+}
+
+#[test]
+fn each_command_does_what_is_said() {
+    let text = readme();
+    let home = Home::new();
+    let mut said = String::new();
+    let mut ran_any = 0;
+    for line in blocks(&text, "console") {
+        if line.starts_with("cargo ") {
+            continue;
+        }
+        assert!(
+            line.starts_with("fact "),
+            "a line of the README that this test does not know: {line}"
+        );
+        let ran = Ran::new(home.command("sh").args(["-c", &line]).output().unwrap());
+        assert_eq!(ran.code, expected(&line), "{line}: {ran:?}");
+        said.push_str(&ran.out);
+        ran_any += 1;
+    }
+    assert!(ran_any >= 4, "the README shows {ran_any} commands");
+    let total = "68500000000";
+    assert!(
+        text.contains(total) && said.contains(total),
+        "the README's number is the program's"
+    );
+}
+
+#[test]
+fn cargo_commands_exist() {
+    let xtask =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../xtask/src/main.rs"))
+            .unwrap();
+    for line in blocks(&readme(), "console") {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if let ["cargo", "xtask", verb, ..] = words.as_slice() {
+            assert!(
+                xtask.contains(&format!("\"{verb}\"")),
+                "`{line}`: xtask has no such command"
+            );
+        }
+    }
+}
