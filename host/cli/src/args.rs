@@ -23,7 +23,7 @@ Data goes to standard output, everything else to standard error.";
 
 /// Runs tools as WebAssembly plugins that can do what they were granted, and nothing else.
 #[derive(Debug, Parser)]
-#[command(name = "fact", version, after_help = EXAMPLES, max_term_width = 110, disable_help_subcommand = true)]
+#[command(name = "fact", bin_name = "fact", version, after_help = EXAMPLES, max_term_width = 110, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -87,8 +87,7 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let problems = serde_json::json!({ "problems": error.problems });
         let error = Error::new(Code::Config, capital(&error.to_string())).with_details(problems);
-        Failure::from(error)
-            .hint("`fact config show` lists the settings; `fact config check` checks them again.")
+        Failure::from(error).hint("`fact config check` checks it again.")
     }
 }
 

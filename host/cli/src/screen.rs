@@ -177,23 +177,32 @@ impl Screen {
             .into_iter()
             .map(|row| row.map(|cell| one_line(&cell)).to_vec())
             .collect();
-        self.write(&self.lay_out(header.map(str::to_owned).to_vec(), rows, presets::NOTHING))
+        self.write(&self.lay_out(header.map(str::to_owned).to_vec(), rows, presets::NOTHING, (0, 2)))
     }
 
     /// The same with lines around it, for any number of columns.
     pub(crate) fn grid(&self, header: Vec<String>, rows: Vec<Vec<String>>) -> Result<(), Failure> {
         let tidy = |row: Vec<String>| row.iter().map(|cell| one_line(cell)).collect::<Vec<_>>();
         let rows = rows.into_iter().map(tidy).collect();
-        self.write(&self.lay_out(tidy(header), rows, presets::UTF8_FULL_CONDENSED))
+        self.write(&self.lay_out(tidy(header), rows, presets::UTF8_FULL_CONDENSED, (1, 1)))
     }
 
-    fn lay_out(&self, header: Vec<String>, rows: Vec<Vec<String>>, style: TableStyle) -> String {
+    fn lay_out(
+        &self,
+        header: Vec<String>,
+        rows: Vec<Vec<String>>,
+        style: TableStyle,
+        padding: (u16, u16),
+    ) -> String {
         let mut table = Table::new();
         table.load_style(style).set_header(header).add_rows(rows);
         if let (true, Some((width, _))) = (self.out_terminal, terminal_size::terminal_size()) {
             table
                 .set_content_arrangement(ContentArrangement::Dynamic)
                 .set_width(width.0);
+        }
+        for column in table.column_iter_mut() {
+            column.set_padding(padding);
         }
         table
             .lines()
@@ -260,6 +269,11 @@ pub(crate) fn clip(text: &str, most: usize) -> String {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default().trim_end()),
         None => text.to_owned(),
     }
+}
+
+/// A number of things.
+pub(crate) fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A word as a shell reads it back.

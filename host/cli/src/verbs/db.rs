@@ -9,6 +9,7 @@ use super::call::explain;
 use crate::context::Context;
 use crate::failure::{Failure, capital};
 use crate::input::{Pair, untyped};
+use crate::screen::{counted, one_line};
 
 const QUERY_EXAMPLES: &str = "\
 Examples:
@@ -91,6 +92,9 @@ async fn ask(context: &Context, tool: &str, arguments: Map<String, Value>) -> Re
     let answer = host.call(ToolCall::new(tool.clone(), arguments)).await;
     match answer.json() {
         Ok(document) => Ok(document),
+        Err(error) if error.code == Code::InvalidInput => Err(Failure::from(error)
+            .with_receipt(answer.receipt)
+            .hint("`fact db schema` shows the tables and columns; values are given by --param.")),
         Err(error) => Err(explain(&tool, error, answer.receipt)),
     }
 }
@@ -151,11 +155,8 @@ async fn query(
         .get("truncated")
         .and_then(Value::as_bool)
         .unwrap_or_default();
-    screen.note(format!(
-        "{count} row{}{}",
-        if count == 1 { "" } else { "s" },
-        if more { ", and there are more" } else { "" }
-    ));
+    let more = if more { ", and there are more" } else { "" };
+    screen.note(format!("{}{more}", counted(count, "row")));
     Ok(())
 }
 
@@ -165,20 +166,21 @@ async fn schema(context: &Context, database: Option<String>) -> Result<(), Failu
     if screen.json_wanted() {
         return screen.json(&answer);
     }
-    for table in list(&answer, "tables") {
-        screen.line(crate::screen::one_line(&text(table.get("name"))))?;
+    for (number, table) in list(&answer, "tables").iter().enumerate() {
+        let gap = if number == 0 { "" } else { "\n" };
+        screen.line(format!("{gap}{}", one_line(&text(table.get("name")))))?;
         let rows = list(table, "columns").iter().map(|column| {
             let is = |key: &str| column.get(key).and_then(Value::as_bool).unwrap_or_default();
             let key = if is("primary_key") { "key" } else { "" };
             let null = if is("nullable") { "may be null" } else { "" };
             [
-                format!(" {}", text(column.get("name"))),
+                text(column.get("name")),
                 text(column.get("type")),
                 key.to_owned(),
                 null.to_owned(),
             ]
         });
-        screen.table([" COLUMN", "TYPE", "KEY", "NULL"], rows)?;
+        screen.table(["COLUMN", "TYPE", "KEY", "NULL"], rows)?;
     }
     Ok(())
 }
@@ -191,9 +193,9 @@ async fn samples(context: &Context, database: Option<String>) -> Result<(), Fail
     }
     for (number, sample) in (1..).zip(list(&answer, "samples")) {
         let (question, statement) = (text(sample.get("question")), text(sample.get("statement")));
-        screen.line(format!("{number}. {}", crate::screen::one_line(&question)))?;
+        screen.line(format!("{number}. {}", one_line(&question)))?;
         for line in statement.lines() {
-            screen.line(format!("     {}", crate::screen::one_line(line)))?;
+            screen.line(format!("     {}", one_line(line)))?;
         }
     }
     Ok(())

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::progress::Spinner;
-use crate::screen::{Screen, clean, one_line};
+use crate::screen::{Screen, clean, counted, one_line};
 
 /// How it stands with one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -221,12 +221,12 @@ fn store(host: &Host, found: &mut Findings) {
     match host.store().integrity_check() {
         Ok(problems) if problems.is_empty() => found.add("store", State::Ok, "the database is whole"),
         Ok(problems) => {
-            let count = problems.len();
+            let count = counted(problems.len(), "problem");
             let first = problems.first().map(String::as_str).unwrap_or_default();
             found.add(
                 "store",
                 State::Fail,
-                format!("{count} problems in the database, the first: {first}"),
+                format!("{count} in the database, the first: {first}"),
             );
         }
         Err(error) => found.add(
@@ -314,12 +314,11 @@ async fn plugins(host: &Arc<Host>, found: &mut Findings) {
         match host.registry().linked(&plugin).await {
             Ok(_) => {
                 let state = if plugin.row.enabled { "" } else { ", disabled" };
-                let (tools, grants) = (plugin.tools.len(), plugin.grants.len());
-                found.add(
-                    name,
-                    State::Ok,
-                    format!("loads: {tools} tools, {grants} grants{state}"),
+                let (tools, grants) = (
+                    counted(plugin.tools.len(), "tool"),
+                    counted(plugin.grants.len(), "grant"),
                 );
+                found.add(name, State::Ok, format!("loads: {tools}, {grants}{state}"));
             }
             Err(error) => found.add(name, State::Fail, error.message),
         }

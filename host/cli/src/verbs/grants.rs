@@ -13,6 +13,8 @@ use crate::screen::{clean, one_line, shell};
 pub(super) struct Asked {
     pub(super) request: Request,
     pub(super) capability: Option<Capability>,
+    /// Something of the kind is granted already, perhaps narrower: the user has decided about this.
+    pub(super) decided: bool,
 }
 
 /// What a plugin asks for, the riskiest first, and what nobody can judge before all.
@@ -23,9 +25,19 @@ pub(super) fn asked(plugin: &Plugin) -> Vec<Asked> {
         .capabilities
         .iter()
         .filter(|request| seen.insert(request.capability.as_str()))
-        .map(|request| Asked {
-            request: request.clone(),
-            capability: request.capability.parse().ok(),
+        .map(|request| {
+            let capability: Option<Capability> = request.capability.parse().ok();
+            let decided = capability.as_ref().is_some_and(|wanted| {
+                plugin
+                    .grants
+                    .iter()
+                    .any(|grant| decides(&grant.capability, wanted))
+            });
+            Asked {
+                request: request.clone(),
+                capability,
+                decided,
+            }
         })
         .collect();
     asked.sort_by_key(|asked| {
@@ -43,12 +55,28 @@ pub(super) fn missing(plugin: &Plugin) -> Vec<Asked> {
         .collect()
 }
 
-/// Whether the user has granted something of the kind, perhaps narrower than what is asked.
-pub(super) fn has_kind(plugin: &Plugin, capability: &Capability) -> bool {
-    plugin
-        .grants
-        .iter()
-        .any(|grant| grant.capability.kind() == capability.kind())
+/// Whether a grant is of the kind that is wanted, with all of its rights.
+fn decides(granted: &Capability, wanted: &Capability) -> bool {
+    match (granted, wanted) {
+        (Capability::Sql(granted), Capability::Sql(wanted)) => covers(
+            (granted.rights.read, granted.rights.write),
+            (wanted.rights.read, wanted.rights.write),
+        ),
+        (Capability::Fs(granted), Capability::Fs(wanted)) => covers(
+            (granted.rights.read, granted.rights.write),
+            (wanted.rights.read, wanted.rights.write),
+        ),
+        (Capability::Kv(granted), Capability::Kv(wanted)) => {
+            covers((granted.read, granted.write), (wanted.read, wanted.write))
+        }
+        (Capability::Http(_), Capability::Http(_)) | (Capability::Net(_), Capability::Net(_)) => true,
+        (granted, wanted) => granted == wanted,
+    }
+}
+
+/// Whether the rights to read and write hold those that are wanted.
+fn covers(has: (bool, bool), wants: (bool, bool)) -> bool {
+    (has.0 || !wants.0) && (has.1 || !wants.1)
 }
 
 impl Asked {
@@ -81,6 +109,7 @@ impl Asked {
             "reason": self.request.reason,
             "risk": self.capability.as_ref().map(Capability::risk),
             "allows": self.capability.as_ref().map(Capability::in_words),
+            "narrower_granted": self.decided,
             "command": self.command(plugin),
         })
     }
@@ -124,5 +153,32 @@ pub(super) fn user() -> String {
         "unknown".to_owned()
     } else {
         name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrower_grant_is_a_decision() {
+        for (granted, wanted, is) in [
+            ("sql:read:finance/companies", "sql:read:*", true),
+            ("sql:read:finance", "sql:write:*", false),
+            ("sql:read,write:finance", "sql:write:*", true),
+            ("fs:read:/srv", "fs:read:./", true),
+            ("fs:read:/srv", "fs:write:./", false),
+            ("fs:read:/srv", "sql:read:*", false),
+            ("http:GET:https://example.com/*", "http:*:https://*", true),
+            ("clock:wall", "clock:wall", true),
+            ("clock:wall", "clock:monotonic", false),
+            ("env:read:TZ", "env:read:HOME", false),
+        ] {
+            assert_eq!(
+                decides(&granted.parse().unwrap(), &wanted.parse().unwrap()),
+                is,
+                "{granted} for {wanted}"
+            );
+        }
     }
 }

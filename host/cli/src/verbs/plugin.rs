@@ -6,7 +6,7 @@ use clap::Subcommand;
 use fact_types::{Capability, PluginName};
 use serde_json::json;
 
-use super::grants::{asked, grant_command, granted_json, has_kind, missing, user, word};
+use super::grants::{asked, grant_command, granted_json, missing, user, word};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::screen::{clean, one_line};
@@ -146,8 +146,10 @@ async fn show(context: &Context, name: &PluginName) -> Result<(), Failure> {
     line("installed", row.installed_at.clone());
     line("enabled", if row.enabled { "yes" } else { "no" }.to_owned());
     text.push_str("\nTools\n");
-    for tool in plugin.tools.values() {
-        text.push_str(&format!("  {}  {}\n", tool.id, super::tool::summary(&tool.spec)));
+    let ids: Vec<String> = plugin.tools.values().map(|tool| tool.id.to_string()).collect();
+    let width = ids.iter().map(String::len).max().unwrap_or_default();
+    for (id, tool) in ids.iter().zip(plugin.tools.values()) {
+        text.push_str(&format!("  {id:<width$}  {}\n", super::tool::summary(&tool.spec)));
     }
     text.push_str("\nIt may\n");
     if plugin.grants.is_empty() {
@@ -177,12 +179,8 @@ async fn show(context: &Context, name: &PluginName) -> Result<(), Failure> {
         text.push_str("\nIt asks for, and has not been granted as asked\n");
         for asked in missing {
             text.push_str(&format!("  {}\n", asked.line()));
-            let narrower = asked
-                .capability
-                .as_ref()
-                .is_some_and(|capability| has_kind(&plugin, capability));
             if let Some(command) = asked.command(&row.name) {
-                let remark = if narrower {
+                let remark = if asked.decided {
                     "  # it has something narrower"
                 } else {
                     ""

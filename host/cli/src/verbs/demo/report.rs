@@ -185,7 +185,7 @@ impl<'a> Report<'a> {
                 } else {
                     String::new()
                 };
-                let (expected, got) = (clip(&row.expected, 40), clip(&row.got, 40));
+                let (expected, got) = (clip(&row.expected, 33), clip(&row.got, 33));
                 vec![
                     mark.to_owned(),
                     row.title.clone(),

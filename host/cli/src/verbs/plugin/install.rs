@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use fact_core::{InstallOptions, Source};
+use fact_core::{InstallOptions, Plugin, Source};
 use fact_types::{Capability, Code, PluginName};
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use super::super::grants::{Asked, granted_json, missing, user};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::progress::Spinner;
-use crate::screen::{clean, one_line};
+use crate::screen::{clean, counted, one_line};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,10 +51,9 @@ impl Install {
         };
         let name = plugin.row.name.clone();
         if screen.interactive() {
-            ask(context, &host, &name, missing(&plugin))?;
+            ask(context, &host, &name, open(&plugin))?;
         }
         let plugin = host.registry().plugin(&name)?;
-        let missing = missing(&plugin);
         if screen.json_wanted() {
             return screen.json(&json!({
                 "plugin": name,
@@ -63,13 +62,13 @@ impl Install {
                 "source": plugin.row.source,
                 "tools": plugin.tools.values().map(|tool| tool.id.to_string()).collect::<Vec<_>>(),
                 "grants": plugin.grants.iter().map(granted_json).collect::<Vec<_>>(),
-                "not_granted": missing.iter().map(|asked| asked.json(&name)).collect::<Vec<_>>(),
+                "not_granted": missing(&plugin).iter().map(|asked| asked.json(&name)).collect::<Vec<_>>(),
             }));
         }
-        let (version, tools) = (one_line(&plugin.manifest.version), plugin.tools.len());
+        let version = one_line(&plugin.manifest.version);
         let mut text = format!(
-            "Installed {name} {version}: {tools} tool{}.\n",
-            if tools == 1 { "" } else { "s" }
+            "Installed {name} {version}: {}.\n",
+            counted(plugin.tools.len(), "tool")
         );
         for grant in &plugin.grants {
             text.push_str(&format!("  It may {}.\n", clean(&grant.capability.in_words())));
@@ -79,7 +78,7 @@ impl Install {
         }
         screen.line(text)?;
         if !screen.interactive() {
-            tell_rest(context, &name, &missing);
+            tell_rest(context, &name, &open(&plugin));
         }
         screen.note(format!("Its tools: fact tool list --plugin {name}"));
         Ok(())
@@ -107,6 +106,14 @@ fn source(typed: &str) -> Result<Source, Failure> {
             )
         }
     }
+}
+
+/// What the plugin asks for, and the user has not decided about by granting something of the kind.
+fn open(plugin: &Plugin) -> Vec<Asked> {
+    missing(plugin)
+        .into_iter()
+        .filter(|asked| !asked.decided)
+        .collect()
 }
 
 /// Asks a person about each capability that is not granted yet. Any answer but yes is no.
