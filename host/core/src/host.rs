@@ -215,10 +215,12 @@ fn databases(config: &Config) -> BTreeMap<String, fact_store::DatabaseConfig> {
 }
 
 fn egress(config: &Config) -> Result<EgressConfig, OpenError> {
-    let mut egress = EgressConfig::default();
-    egress.connect_timeout = config.http.connect_timeout.0;
-    egress.max_request_body = config.http.max_request_body.0;
-    egress.max_response_body = config.http.max_response_body.0;
+    let mut egress = EgressConfig {
+        connect_timeout: config.http.connect_timeout.0,
+        max_request_body: config.http.max_request_body.0,
+        max_response_body: config.http.max_response_body.0,
+        ..EgressConfig::default()
+    };
     for path in &config.http.root_certificates {
         let pem = std::fs::read(path).map_err(|source| OpenError::File {
             path: path.display().to_string(),

@@ -1,5 +1,7 @@
 //! Building components from a build script. The tests' build script uses this file too.
 
+#![allow(clippy::print_stdout, reason = "a build script speaks to cargo that way")]
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
