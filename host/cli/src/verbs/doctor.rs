@@ -59,7 +59,10 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
                     grants(&host, &mut found);
                     compiled(&config.data_dir, &mut found);
                 }
-                Err(failure) => found.add("host", State::Fail, told(&failure)),
+                Err(failure) => {
+                    let detail = format!("{} `--log-level info` says more.", told(&failure));
+                    found.add("host", State::Fail, detail);
+                }
             }
         }
     }
@@ -360,6 +363,6 @@ fn compiled(data: &Path, found: &mut Findings) {
     found.add(
         "compiled code",
         State::Ok,
-        format!("{} files, {mib:.1} MiB; safe to delete", sizes.len()),
+        format!("{}, {mib:.1} MiB; safe to delete", counted(sizes.len(), "file")),
     );
 }
