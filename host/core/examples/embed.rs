@@ -4,6 +4,8 @@
 //! cargo run -p fact-core --example embed -- adder.wasm adder_add '{"a": 1, "b": 2}'
 //! ```
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
+
 use anyhow::Context;
 use fact_core::{Config, Host, InstallOptions, Source};
 
