@@ -17,6 +17,7 @@ mod connectors;
 mod crash;
 mod determinism;
 mod finance;
+mod forged;
 mod fs_corpus;
 mod hostile;
 mod http_corpus;
