@@ -31,10 +31,7 @@ async fn what_a_dead_writer_left_is_undone() {
             path: dead,
             samples: vec![],
         };
-        let databases = Databases::new(
-            BTreeMap::from([("db".to_owned(), config)]),
-            SqlLimits::default(),
-        );
+        let databases = Databases::new(BTreeMap::from([("db".to_owned(), config)]), SqlLimits::default());
         let count = "SELECT count(*) FROM t WHERE x LIKE 'old%'";
         let rows = databases
             .query(&grants("read:t"), "db", count, vec![], None, soon())
