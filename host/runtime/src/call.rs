@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use fact_types::{Blob, CallId, Code, Content, Effects, Limits, Link, Outcome, ToolOutput};
 use serde_json::Value;
-use wasmtime::{CallHook, Store, Trap, UpdateDeadline};
+use wasmtime::{CallHook, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 
 use crate::Runtime;
@@ -51,6 +51,12 @@ impl Failure {
             details: None,
             log: None,
         }
+    }
+
+    fn busy() -> Self {
+        let mut failure = Failure::new(Code::Unavailable, "The host is busy; try again in a moment.");
+        failure.retry_after = Some(Duration::from_secs(1));
+        failure
     }
 }
 
@@ -101,7 +107,8 @@ impl Runtime {
         cancelled: impl Future<Output = ()>,
     ) -> CallReport {
         let deadline = Deadline(Instant::now() + limits.deadline.0);
-        let place = match self.place(plugin, deadline).await {
+        // Declared before the store, and so given back after it: who gets the place finds a free slot in the pool.
+        let _place = match self.place(plugin, deadline).await {
             Ok(place) => place,
             Err(failure) => return CallReport::refused(failure),
         };
@@ -116,7 +123,6 @@ impl Runtime {
             () = cancelled => None,
         };
         drop(running);
-        drop(place);
 
         let stderr = store.data().log.finish();
         let result = match ran {
@@ -180,12 +186,9 @@ impl Runtime {
 
     /// A place for a call: one of the plugin's own, then one of the host's. Waiting counts towards the deadline.
     async fn place(&self, plugin: &Linked, deadline: Deadline) -> Result<Place, Failure> {
-        let busy = || {
-            let mut failure = Failure::new(Code::Unavailable, "The host is busy; try again in a moment.");
-            failure.retry_after = Some(Duration::from_secs(1));
-            failure
-        };
-        let queue = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| busy())?;
+        let queue = Arc::clone(&self.queue)
+            .try_acquire_owned()
+            .map_err(|_| Failure::busy())?;
         let wait = async {
             let own = Arc::clone(&plugin.places).acquire_owned().await?;
             let slot = Arc::clone(&self.slots).acquire_owned().await?;
@@ -197,7 +200,7 @@ impl Runtime {
                 _slot: slot,
                 _queue: queue,
             }),
-            _ => Err(busy()),
+            _ => Err(Failure::busy()),
         }
     }
 
@@ -385,6 +388,9 @@ fn judge(error: wasmtime::Error, stderr: &str) -> Failure {
             Code::Crashed,
             format!("The tool ended itself with status {status} instead of answering."),
         )
+    } else if error.is::<PoolConcurrencyLimitError>() {
+        // Components of many instances can use up the pool before the slots are.
+        Failure::busy()
     } else if says(&error, "resource limit exceeded") {
         Failure::new(
             Code::Memory,
