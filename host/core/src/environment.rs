@@ -19,16 +19,8 @@ pub struct Layer {
 /// The variables that are read: name and the setting's path. The name is `FACT_` and the path in capitals, joined by
 /// underscores: `FACT_LIMITS_DEADLINE` is `limits.deadline`.
 pub fn variables() -> Vec<(String, Vec<String>)> {
-    // Optional settings must be present for their names to be found.
-    let full = Config {
-        limits: Limits {
-            fuel: Some(1),
-            ..Limits::default()
-        },
-        ..Config::default()
-    };
     let mut found = Vec::new();
-    if let Ok(toml::Value::Table(table)) = toml::Value::try_from(&full) {
+    if let Some(toml::Value::Table(table)) = full() {
         leaves(&table, &mut Vec::new(), &mut found);
     }
     found
@@ -87,11 +79,11 @@ impl Layer {
         layer
     }
 
-    /// Sets a value by its path. Text that is a number becomes one.
+    /// Sets a value by its path. Text becomes a number where the setting is one.
     pub fn set(&mut self, path: &[impl AsRef<str>], text: &str) {
         let value = match text.parse::<i64>() {
-            Ok(number) => toml::Value::Integer(number),
-            Err(_) => toml::Value::String(text.to_owned()),
+            Ok(number) if is_number(path) => toml::Value::Integer(number),
+            _ => toml::Value::String(text.to_owned()),
         };
         let Some((last, folders)) = path.split_last() else {
             return;
@@ -108,6 +100,28 @@ impl Layer {
         }
         table.insert(last.as_ref().to_owned(), value);
     }
+}
+
+/// Whether the setting at a path is a number, rather than text such as a folder named `123`.
+fn is_number(path: &[impl AsRef<str>]) -> bool {
+    let mut value = full();
+    for key in path {
+        value = value.and_then(|value| value.get(key.as_ref()).cloned());
+    }
+    matches!(value, Some(toml::Value::Integer(_)))
+}
+
+/// The default settings, with the optional ones present, so that every setting is found.
+fn full() -> Option<toml::Value> {
+    let limits = Limits {
+        fuel: Some(1),
+        ..Limits::default()
+    };
+    let config = Config {
+        limits,
+        ..Config::default()
+    };
+    toml::Value::try_from(config).ok()
 }
 
 /// Paths in a file are relative to the file.
@@ -150,6 +164,7 @@ mod tests {
         let vars = [
             ("FACT_LIMITS_DEADLINE", "2s"),
             ("FACT_LIMITS_HOST_CALLS", "7"),
+            ("FACT_DATA_DIR", "123"),
             ("FACT_OTHER", "x"),
         ];
         let environment = Layer::environment(vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
@@ -157,6 +172,7 @@ mod tests {
         assert_eq!(config.limits.deadline, Span::secs(2));
         assert_eq!(config.limits.memory, ByteSize::mib(64));
         assert_eq!(config.limits.host_calls, 7);
+        assert_eq!(config.data_dir, std::path::Path::new("123"));
     }
 
     #[test]
