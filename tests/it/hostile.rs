@@ -127,7 +127,7 @@ fn allocate_slowly() {
 }
 
 #[test]
-fn recurse_x() {
+fn recurse() {
     check(guests::RECURSE, "run", json!({}), Code::Crashed);
 }
 
