@@ -3,8 +3,8 @@
 
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder,
-    UpdateDeadline,
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits,
+    StoreLimitsBuilder, UpdateDeadline,
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -31,7 +31,10 @@ pub(crate) struct State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -79,8 +82,14 @@ impl Bare {
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
         let instance = self.pre.instantiate_async(&mut store).await?;
-        let context = Context { resume: None, meta: None };
-        let outcome = instance.fact_plugin_tools().call_call(&mut store, tool, arguments, &context).await?;
+        let context = Context {
+            resume: None,
+            meta: None,
+        };
+        let outcome = instance
+            .fact_plugin_tools()
+            .call_call(&mut store, tool, arguments, &context)
+            .await?;
         Ok(format!("{outcome:?}"))
     }
 }

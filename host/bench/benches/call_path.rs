@@ -1,7 +1,13 @@
 //! What a call through the host costs, beside the engine alone, in the same run. Ends with the ratio of the medians, and
 //! fails when it is over its bound.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a benchmark")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a benchmark"
+)]
 
 mod bare;
 
@@ -18,11 +24,20 @@ const BOUND: f64 = 2.0;
 const ROUNDS: usize = 4000;
 
 fn main() {
-    let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let executor = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let host = Host::open(Config::in_folder(folder.path())).unwrap();
-    let source = Source::Bytes { label: "bench".to_owned(), bytes: ECHO.bytes.to_vec() };
-    executor.block_on(host.registry().install(source, InstallOptions::default())).unwrap();
+    let source = Source::Bytes {
+        label: "bench".to_owned(),
+        bytes: ECHO.bytes.to_vec(),
+    };
+    executor
+        .block_on(host.registry().install(source, InstallOptions::default()))
+        .unwrap();
     let bare = bare::Bare::new(ECHO.bytes).unwrap();
     let arguments = serde_json::json!({ "text": "hello world" });
     let text = arguments.to_string();

@@ -1,6 +1,6 @@
 //! The plugin that the README shows, to the letter.
 
-use fact_sdk::{ToolError, plugin, schemars, serde, tool};
+use fact_sdk::{ToolError, plugin, tool};
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct Add {

@@ -82,3 +82,49 @@ fn cargo_commands_exist() {
         }
     }
 }
+
+/// The plugin of the README, built by its own manifest in a folder of its own, installed and called as it says there.
+#[test]
+fn the_plugin_builds_outside_of_this_repository() {
+    let text = readme();
+    let home = Home::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap();
+    let manifest: Vec<String> = blocks(&text, "toml");
+    let start = manifest
+        .iter()
+        .position(|line| line == "[package]")
+        .expect("the plugin's manifest");
+    let manifest = manifest[start..].join("\n").replace(
+        "\"fact/sdk/rust\"",
+        &format!("{:?}", root.join("sdk/rust").display().to_string()),
+    );
+    std::fs::create_dir(home.path().join("src")).unwrap();
+    std::fs::write(home.path().join("Cargo.toml"), manifest).unwrap();
+    std::fs::write(home.path().join("src/lib.rs"), blocks(&text, "rust").join("\n")).unwrap();
+    // The versions of this repository, which are there already.
+    std::fs::copy(root.join("Cargo.lock"), home.path().join("Cargo.lock")).unwrap();
+
+    let commands = blocks(&text, "sh");
+    assert!(commands.len() >= 3, "{commands:?}");
+    for line in commands {
+        let program = line.split_whitespace().next().unwrap();
+        let mut command = home.command("sh");
+        if program == "cargo" {
+            // Cargo needs the person's own home: toolchain, crates.
+            command.env("HOME", std::env::var_os("HOME").unwrap_or_default());
+            for name in ["CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"] {
+                if let Some(value) = std::env::var_os(name) {
+                    command.env(name, value);
+                }
+            }
+        }
+        let ran = Ran::new(command.args(["-c", &line]).output().unwrap());
+        assert_eq!(ran.code, expected(&line), "{line}: {ran:?}");
+        if line.contains("adder_add") {
+            assert_eq!(ran.out.trim(), "3.0", "{line}");
+        }
+    }
+}

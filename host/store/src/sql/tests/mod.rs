@@ -1,6 +1,7 @@
 //! A database with things to be found and things to be kept, and one helper through which every case goes.
 
 mod bounds;
+mod names;
 mod property;
 mod reads;
 mod recovery;
