@@ -415,3 +415,40 @@ fn the_receipt_tells_of_files() {
         assert!(saw(&answer, Access::Denied, file(Path::new(&path))), "{answer:?}");
     });
 }
+
+/// A folder that can be read, inside one that can only be written, is no way to read the outer one.
+#[test]
+fn what_cannot_be_read_is_not_moved_to_where_it_can() {
+    run(async {
+        let rig = Rig::new();
+        let field = Field::new();
+        let inner = format!("fs:read:{}", field.at("granted/sub").display());
+        rig.install(guests::FS_ESCAPE, &[&field.grant("write"), &inner])
+            .await;
+        for way in ["raw_rename", "raw_link"] {
+            let arguments = json!({ "way": way, "path": "ok.txt", "to": "sub/stolen.txt" });
+            let answer = rig.call("fs-escape_attempt", arguments).await;
+            assert_eq!(code(&answer), Some(Code::Denied), "{way}: {answer:?}");
+            assert!(field.at("granted/ok.txt").exists(), "{way}");
+            assert!(!field.at("granted/sub/stolen.txt").exists(), "{way}");
+        }
+    });
+}
+
+/// Opening a pipe would wait for whoever writes to it, and a thread of the host with it.
+#[test]
+fn a_pipe_is_not_opened() {
+    run(async {
+        let rig = Rig::new();
+        let field = Field::new();
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(CWD, field.at("granted/pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        rig.install(guests::FS_ESCAPE, &[&field.grant("read,write")])
+            .await;
+        for way in ["raw_read", "raw_write"] {
+            let arguments = json!({ "way": way, "path": "pipe" });
+            let answer = rig.call("fs-escape_attempt", arguments).await;
+            assert_eq!(code(&answer), Some(Code::Denied), "{way}: {answer:?}");
+        }
+    });
+}

@@ -17,6 +17,9 @@ use crate::Host;
 /// Largest arguments, as JSON. Larger inputs belong in a file or a database that the tool is granted.
 const MAX_ARGUMENTS: usize = 4 << 20;
 
+/// Longest wait for a plugin to be mapped or compiled. The largest known component takes 10 s.
+const LOADING_MAX: Duration = Duration::from_secs(60);
+
 /// What came of a call, and what it did and cost.
 #[derive(Debug, Clone, Serialize)]
 pub struct Answer {
@@ -167,7 +170,15 @@ impl Host {
         receipt: &mut Receipt,
     ) -> Result<CallReport, Error> {
         receipt.component = Some(plugin.row.digest);
-        let linked = self.registry().linked(plugin).await?;
+        // Loading counts for no call's deadline, since the next call needs it too; but no caller waits for ever.
+        let linked = tokio::time::timeout(LOADING_MAX, self.registry().linked(plugin))
+            .await
+            .map_err(|_| {
+                Error::new(
+                    Code::Unavailable,
+                    "The plugin is still being loaded; try again in a moment.",
+                )
+            })??;
         let limits = match &call.limits {
             Some(asked) => tighter(&tool.limits, asked),
             None => tool.limits.clone(),

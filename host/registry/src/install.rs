@@ -19,6 +19,12 @@ const MAX_TOOLS: usize = 256;
 /// Largest manifest, as JSON.
 const MAX_MANIFEST: usize = 4 << 20;
 
+/// Longest name, title, version or licence, in bytes. People read these in lists.
+const MAX_WORDS: usize = 200;
+
+/// Most capabilities that a plugin may ask for. People read these one by one.
+const MAX_REQUESTS: usize = 64;
+
 /// Longest description. Models read these.
 const MAX_DESCRIPTION: usize = 16 << 10;
 
@@ -61,11 +67,30 @@ impl Registry {
         source: Source,
         options: InstallOptions,
     ) -> Result<Arc<Plugin>, Error> {
-        let grants = options.grants.iter().map(settle).collect::<Result<Vec<_>, _>>()?;
-        let registry = Arc::clone(self);
         let (label, bytes) = blocking(move || read(source)).await?;
         let digest = Digest::of(&bytes);
+        let installed = self.install_bytes(label, bytes, digest, options).await;
+        // What was refused leaves nothing behind, unless it is in use under another name.
+        if installed.is_err()
+            && self
+                .store
+                .digests_in_use()
+                .is_ok_and(|used| !used.contains(&digest))
+        {
+            self.runtime.forget(digest);
+        }
+        installed
+    }
 
+    async fn install_bytes(
+        self: &Arc<Self>,
+        label: String,
+        bytes: Vec<u8>,
+        digest: Digest,
+        options: InstallOptions,
+    ) -> Result<Arc<Plugin>, Error> {
+        let grants = options.grants.iter().map(settle).collect::<Result<Vec<_>, _>>()?;
+        let registry = Arc::clone(self);
         let bytes = Arc::new(bytes);
         let limits = self.describing();
         let linked = {
@@ -169,9 +194,11 @@ impl Registry {
             .digests_in_use()
             .map_err(store_failed)?
             .contains(&digest)
-            && let Err(error) = self.components.remove(&exclusive, digest)
         {
-            tracing::warn!(%error, %digest, "a component that nobody uses any more can't be deleted");
+            self.runtime.forget(digest);
+            if let Err(error) = self.components.remove(&exclusive, digest) {
+                tracing::warn!(%error, %digest, "a component that nobody uses any more can't be deleted");
+            }
         }
         Ok(())
     }
@@ -208,8 +235,16 @@ fn read(source: Source) -> Result<(String, Vec<u8>), Error> {
         std::io::ErrorKind::NotFound => Error::new(Code::NotFound, format!("There is no file `{shown}`.")),
         kind => Error::new(Code::Unavailable, format!("`{shown}` can't be read: {kind}.")),
     };
+    // Looked at before it is opened: opening a pipe waits for someone to write.
+    let kind = std::fs::metadata(&path).map_err(failed)?;
+    if !kind.is_dir() && !kind.is_file() {
+        return Err(Error::new(
+            Code::InvalidInput,
+            format!("`{shown}` is no regular file."),
+        ));
+    }
     let file = File::open(&path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
+    if kind.is_dir() {
         return Err(Error::new(
             Code::InvalidInput,
             format!("`{shown}` is a folder; name the component's .wasm file in it."),
@@ -251,8 +286,44 @@ fn manifest(text: &str) -> Result<Manifest, Error> {
             manifest.tools.len()
         )));
     }
+    let long = |what: &str, text: &str, most: usize| {
+        if text.len() <= most {
+            return Ok(());
+        }
+        Err(wrong(format!(
+            "{what} has {} bytes; at most {most} are allowed",
+            text.len()
+        )))
+    };
+    long("its name", &manifest.name, MAX_WORDS)?;
+    long("its version", &manifest.version, MAX_WORDS)?;
+    long("its licence", &manifest.license, MAX_WORDS)?;
+    long("its description", &manifest.description, MAX_DESCRIPTION)?;
+    if manifest.capabilities.len() > MAX_REQUESTS {
+        return Err(wrong(format!(
+            "it asks for {} capabilities; at most {MAX_REQUESTS} are allowed",
+            manifest.capabilities.len()
+        )));
+    }
+    for request in &manifest.capabilities {
+        long(
+            "a capability that it asks for",
+            &request.capability,
+            fact_types::capability::MAX_LEN,
+        )?;
+        long("a reason", &request.reason, fact_types::capability::MAX_LEN)?;
+    }
     let mut names = std::collections::BTreeSet::new();
     for tool in &manifest.tools {
+        long(
+            &format!("the title of `{}`", tool.name),
+            tool.title.as_deref().unwrap_or_default(),
+            MAX_WORDS,
+        )?;
+        if let Some(schema) = &tool.output_schema {
+            crate::schema::Schema::output(schema)
+                .map_err(|why| wrong(format!("tool `{}`: {why}", tool.name)))?;
+        }
         if !names.insert(&tool.name) {
             return Err(wrong(format!("two tools are called `{}`", tool.name)));
         }

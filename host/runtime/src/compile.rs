@@ -127,6 +127,15 @@ impl Runtime {
     }
 }
 
+impl Runtime {
+    /// Deletes the compiled code of a component that nobody uses any more.
+    pub fn forget(&self, digest: Digest) {
+        if let Some(cache) = &self.compiled {
+            cache.remove(digest);
+        }
+    }
+}
+
 /// Says what kind of file it is before anything expensive is done with it.
 fn check(bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() > MAX_COMPONENT {
@@ -198,6 +207,17 @@ impl CodeCache {
         }
         tracing::warn!(%digest, "compiled code was changed by someone else; it is compiled anew");
         None
+    }
+
+    fn remove(&self, digest: Digest) {
+        let own = digest.to_string();
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&own)
+                && let Err(error) = fs::remove_file(entry.path())
+            {
+                tracing::debug!(%digest, %error, "compiled code can't be deleted");
+            }
+        }
     }
 
     /// Keeps code. A failure costs the next start a compilation, so it is a warning and no error.

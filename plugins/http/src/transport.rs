@@ -93,7 +93,8 @@ impl Failure {
         let message = format!("{origin}: {}", self.reason());
         match self {
             Failure::Denied => ToolError::denied(format!(
-                "{message}; it needs a grant such as http:{method}:{origin}/*"
+                "{message}; it needs a grant such as http:{method}:{origin}/*, with +private at the end where the \
+                 address is not public"
             )),
             Failure::Malformed => ToolError::invalid_input(message),
             Failure::Other => ToolError::internal(message),

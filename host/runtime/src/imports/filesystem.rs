@@ -22,6 +22,9 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use crate::state::State;
 use crate::witness::Witness;
 
+/// Largest file that a guest can make at a stroke. Growing one byte by byte takes time, which is bounded too.
+const FILE_MAX: u64 = 1 << 30;
+
 /// Where a guest's handle points.
 #[derive(Debug, Clone)]
 struct Place {
@@ -29,12 +32,14 @@ struct Place {
     path: PathBuf,
     /// Contents may be read.
     read: bool,
+    /// What can't be read may still be moved: no folder that can be read lies inside.
+    moves: bool,
 }
 
 /// The granted folders of a call, and the handles that its guest holds.
 #[derive(Debug, Default)]
 pub(crate) struct Preopens {
-    folders: Vec<(String, bool)>,
+    folders: Vec<(String, bool, bool)>,
     handles: HashMap<u32, Place>,
 }
 
@@ -53,7 +58,7 @@ impl Preopens {
             }
         }
         let mut preopens = Preopens::default();
-        for (folder, read, write) in wanted {
+        for (folder, read, write) in wanted.clone() {
             let perms = if write {
                 FsPerms::ReadWrite
             } else {
@@ -64,7 +69,11 @@ impl Preopens {
                 continue;
             };
             match preopen(folder, name, perms, wasi) {
-                Ok(()) => preopens.folders.push((name.to_owned(), read)),
+                Ok(()) => {
+                    let inside = |(other, read, _): &(&Path, bool, bool)| *read && other.starts_with(folder);
+                    let moves = read || !wanted.iter().any(inside);
+                    preopens.folders.push((name.to_owned(), read, moves));
+                }
                 Err(error) => {
                     tracing::warn!(folder = name, %error, "a granted folder can't be opened; it is left out")
                 }
@@ -135,6 +144,7 @@ impl Files<'_> {
         self.preopens.handles.get(&fd.rep()).cloned().unwrap_or(Place {
             path: PathBuf::new(),
             read: false,
+            moves: false,
         })
     }
 
@@ -142,7 +152,7 @@ impl Files<'_> {
         let place = self.place(fd);
         Place {
             path: place.path.join(path.trim_start_matches('/')),
-            read: place.read,
+            ..place
         }
     }
 
@@ -187,16 +197,14 @@ impl preopens::Host for Files<'_> {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Handle<Descriptor>, String)>> {
         let folders = preopens::Host::get_directories(&mut self.wasi)?;
         for (handle, name) in &folders {
-            let read = self
-                .preopens
-                .folders
-                .iter()
-                .any(|(folder, read)| folder == name && *read);
+            let granted = self.preopens.folders.iter().find(|(folder, ..)| folder == name);
+            let (read, moves) = granted.map_or((false, false), |(_, read, moves)| (*read, *moves));
             self.preopens.handles.insert(
                 handle.rep(),
                 Place {
                     path: PathBuf::from(name),
                     read,
+                    moves,
                 },
             );
         }
@@ -233,6 +241,7 @@ impl HostDescriptor for Files<'_> {
         if flags.contains(DescriptorFlags::READ) && !open.contains(OpenFlags::DIRECTORY) {
             self.readable(&place)?;
         }
+        self.plain(&fd, path_flags, &path, &place).await?;
         let opened = HostDescriptor::open_at(&mut self.wasi, fd, path_flags, path, open, flags).await;
         let opened = self.note(write, &place, opened)?;
         self.preopens.handles.insert(opened.rep(), place);
@@ -265,12 +274,14 @@ impl HostDescriptor for Files<'_> {
 
     async fn write(&mut self, fd: Handle<Descriptor>, bytes: Vec<u8>, offset: u64) -> FsResult<u64> {
         let place = self.place(&fd);
+        self.sized(&place, offset.saturating_add(bytes.len() as u64))?;
         let result = HostDescriptor::write(&mut self.wasi, fd, bytes, offset).await;
         self.note(true, &place, result)
     }
 
     fn write_via_stream(&mut self, fd: Handle<Descriptor>, offset: u64) -> FsResult<Handle<DynOutputStream>> {
         let place = self.place(&fd);
+        self.sized(&place, offset)?;
         let result = HostDescriptor::write_via_stream(&mut self.wasi, fd, offset);
         self.note(true, &place, result)
     }
@@ -283,6 +294,7 @@ impl HostDescriptor for Files<'_> {
 
     async fn set_size(&mut self, fd: Handle<Descriptor>, size: u64) -> FsResult<()> {
         let place = self.place(&fd);
+        self.sized(&place, size)?;
         let result = HostDescriptor::set_size(&mut self.wasi, fd, size).await;
         self.note(true, &place, result)
     }
@@ -454,9 +466,42 @@ impl HostDescriptor for Files<'_> {
 }
 
 impl Files<'_> {
+    /// Refuses to open what is neither file nor folder: opening a pipe or a device can block a thread for good, or act.
+    async fn plain(
+        &mut self,
+        fd: &Handle<Descriptor>,
+        path_flags: types::PathFlags,
+        path: &str,
+        place: &Place,
+    ) -> FsResult<()> {
+        use types::DescriptorType::{Directory, RegularFile, SymbolicLink};
+        let fd = Handle::new_borrow(fd.rep());
+        // What can't be looked at, opening will tell about.
+        let Ok(found) = HostDescriptor::stat_at(&mut self.wasi, fd, path_flags, path.to_owned()).await else {
+            return Ok(());
+        };
+        if matches!(found.type_, RegularFile | Directory | SymbolicLink) {
+            return Ok(());
+        }
+        self.witness.denied(resource(place));
+        Err(ErrorCode::NotPermitted.into())
+    }
+
+    /// Refuses to make a file larger than the bound, by its length or by writing far behind its end.
+    fn sized(&self, place: &Place, end: u64) -> FsResult<()> {
+        if end <= FILE_MAX {
+            return Ok(());
+        }
+        self.witness.denied(resource(place));
+        Err(ErrorCode::FileTooLarge.into())
+    }
+
     /// Refuses to move or link what can't be read to where it could be.
     fn no_way_round(&self, from: &Place, to: &Place) -> FsResult<()> {
-        if to.read { self.readable(from) } else { Ok(()) }
+        if from.read || (from.moves && !to.read) {
+            return Ok(());
+        }
+        self.readable(from)
     }
 }
 

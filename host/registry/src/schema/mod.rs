@@ -1,5 +1,7 @@
 //! JSON Schemas of arguments: compiled once, bounded, and without reach into the network.
 
+mod weight;
+
 use fact_types::{Code, Error};
 use jsonschema::{PatternOptions, Validator};
 use serde::Serialize;
@@ -8,12 +10,17 @@ use serde_json::{Map, Value};
 /// Largest schema, as JSON. The largest in known tool collections are some 20 KB.
 const MAX_SCHEMA: usize = 256 << 10;
 
+/// Most looks that a check may take: some hundred milliseconds of work.
+const MAX_WORK: u64 = 5_000_000;
+
 /// Most places that a refusal lists.
 const MAX_MISFITS: usize = 20;
 
 /// A compiled schema.
 pub struct Schema {
     validator: Validator,
+    /// Most looks at one value of the arguments.
+    looks: u64,
 }
 
 /// A place where arguments do not fit.
@@ -45,6 +52,7 @@ impl Schema {
             Some(Value::String(kind)) if kind == "object" => {}
             Some(_) => return Err("its input schema is not of type `object`".to_owned()),
         }
+        let looks = weight::looks(schema)?;
         let validator = jsonschema::options()
             // An engine that takes linear time: patterns come from plugins, texts from callers.
             .with_pattern_options(
@@ -54,7 +62,30 @@ impl Schema {
             )
             .build(schema)
             .map_err(|error| format!("its input schema is wrong: {}", clip(&error.to_string())))?;
-        Ok(Schema { validator })
+        Ok(Schema { validator, looks })
+    }
+
+    /// Checks the schema of a tool's structured answer, which doors hand on to clients.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub fn output(schema: &Value) -> Result<(), String> {
+        let size = schema.to_string().len();
+        if size > MAX_SCHEMA {
+            return Err(format!(
+                "its output schema has {size} bytes; at most {MAX_SCHEMA} are allowed"
+            ));
+        }
+        weight::looks(schema).map_err(|why| why.replacen("input", "output", 1))?;
+        jsonschema::options()
+            .with_pattern_options(
+                PatternOptions::regex()
+                    .size_limit(1 << 20)
+                    .dfa_size_limit(1 << 20),
+            )
+            .build(schema)
+            .map(drop)
+            .map_err(|error| format!("its output schema is wrong: {}", clip(&error.to_string())))
     }
 
     /// Checks arguments.
@@ -63,6 +94,13 @@ impl Schema {
     /// `invalid-input` with every place that does not fit, up to a bound.
     pub fn check(&self, arguments: &Map<String, Value>) -> Result<Value, Error> {
         let value = Value::Object(arguments.clone());
+        // A check can't be interrupted, so what it may cost is known before.
+        if values(&value).saturating_mul(self.looks) > MAX_WORK {
+            return Err(Error::new(
+                Code::InvalidInput,
+                "The arguments hold too many values for this tool's schema; pass less at once.",
+            ));
+        }
         if self.validator.is_valid(&value) {
             return Ok(value);
         }
@@ -83,6 +121,15 @@ impl Schema {
             });
         let details = serde_json::json!({ "misfits": misfits });
         Err(Error::new(Code::InvalidInput, format!("The arguments do not fit{first}.")).with_details(details))
+    }
+}
+
+/// The number of values in a document.
+fn values(value: &Value) -> u64 {
+    match value {
+        Value::Array(list) => list.iter().map(values).sum::<u64>() + 1,
+        Value::Object(map) => map.values().map(values).sum::<u64>() + 1,
+        _ => 1,
     }
 }
 
@@ -137,7 +184,8 @@ mod tests {
                 json!({ "type": "object", "properties": { "a": { "type": "nonsense" } } }),
                 "wrong",
             ),
-            (json!({ "$ref": "https://example.com/schema.json" }), "wrong"),
+            (json!({ "$ref": "https://example.com/schema.json" }), "only `#/…`"),
+            (json!({ "allOf": [{ "$ref": "#" }] }), "without end"),
             (json!({ "description": "x".repeat(MAX_SCHEMA) }), "at most"),
             (
                 json!({ "properties": { "a": { "pattern": "(?<=a)b" } } }),
