@@ -77,6 +77,29 @@ pub struct Store {
     watcher: Mutex<Connection>,
 }
 
+/// Tries again while SQLite has no memory. Its bound is the whole process's, so a plugin's statement that fills it takes the
+/// store's share too, for the moment until that statement is ended.
+fn patient<T>(mut attempt: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let patience = Instant::now() + BUSY;
+    loop {
+        match attempt() {
+            Err(StoreError::Database { source, .. })
+                if out_of_memory(source.as_ref()) && Instant::now() < patience =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return result,
+        }
+    }
+}
+
+fn out_of_memory(error: &(dyn std::error::Error + 'static)) -> bool {
+    error
+        .downcast_ref::<rusqlite::Error>()
+        .and_then(rusqlite::Error::sqlite_error_code)
+        .is_some_and(|code| code == rusqlite::ErrorCode::OutOfMemory)
+}
+
 /// How long a change waits for another process. Changes take milliseconds.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -108,11 +131,13 @@ impl Store {
     /// # Errors
     /// When the file can't be read any more.
     pub fn change_counter(&self) -> Result<i64, StoreError> {
-        let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut ask = watcher
-            .prepare_cached("PRAGMA data_version")
-            .doing("look for changes")?;
-        ask.query_row([], |row| row.get(0)).doing("look for changes")
+        patient(|| {
+            let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut ask = watcher
+                .prepare_cached("PRAGMA data_version")
+                .doing("look for changes")?;
+            ask.query_row([], |row| row.get(0)).doing("look for changes")
+        })
     }
 
     /// SQLite's own check of the file and of references in it: a line a problem, none when it is whole. Reads everything.

@@ -3,7 +3,7 @@
 //! What is stored is text, and it is parsed when it is read. A row that does not parse (an older or newer program wrote it,
 //! or someone's hand) gives nothing: it is left out with a warning, and [`Store::unreadable`] lists it.
 
-use super::{Doing, Store, StoreError};
+use super::{Doing, Store, StoreError, patient};
 use fact_types::{Capability, CapabilityError, Digest, NameError, PluginName};
 use rusqlite::{Connection, Row, TransactionBehavior};
 use serde::Serialize;
@@ -71,8 +71,10 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn plugins(&self) -> Result<Vec<PluginRow>, StoreError> {
-        let sql = format!("{PLUGIN_COLUMNS} ORDER BY name");
-        readable(select(&self.main(), &sql, &[], plugin_row)?)
+        patient(|| {
+            let sql = format!("{PLUGIN_COLUMNS} ORDER BY name");
+            readable(select(&self.main(), &sql, &[], plugin_row)?)
+        })
     }
 
     /// One plugin; none when it is not installed.
@@ -80,8 +82,10 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn plugin(&self, name: &PluginName) -> Result<Option<PluginRow>, StoreError> {
-        let sql = format!("{PLUGIN_COLUMNS} WHERE name = ?1");
-        Ok(readable(select(&self.main(), &sql, &[name.as_str()], plugin_row)?)?.pop())
+        patient(|| {
+            let sql = format!("{PLUGIN_COLUMNS} WHERE name = ?1");
+            Ok(readable(select(&self.main(), &sql, &[name.as_str()], plugin_row)?)?.pop())
+        })
     }
 
     /// Installs a plugin or replaces it, in one step with new grants. Grants that it has stay, as they are.
@@ -89,41 +93,43 @@ impl Store {
     /// # Errors
     /// When a text is too long, a grant is for another plugin, or the store can't be written.
     pub fn put_plugin(&self, plugin: &PluginRow, grants: &[GrantRow]) -> Result<(), StoreError> {
-        const DOING: &str = "store a plugin";
-        within("the manifest", &plugin.manifest, PluginRow::MANIFEST_MAX)?;
-        within("the source", &plugin.source, TEXT_MAX)?;
-        within("the time", &plugin.installed_at, TEXT_MAX)?;
-        for grant in grants {
-            check_grant(grant)?;
-            if grant.plugin != plugin.name {
-                return Err(StoreError::NoPlugin(grant.plugin.to_string()));
+        patient(|| {
+            const DOING: &str = "store a plugin";
+            within("the manifest", &plugin.manifest, PluginRow::MANIFEST_MAX)?;
+            within("the source", &plugin.source, TEXT_MAX)?;
+            within("the time", &plugin.installed_at, TEXT_MAX)?;
+            for grant in grants {
+                check_grant(grant)?;
+                if grant.plugin != plugin.name {
+                    return Err(StoreError::NoPlugin(grant.plugin.to_string()));
+                }
             }
-        }
-        let mut conn = self.main();
-        let transaction = conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .doing(DOING)?;
-        // Not REPLACE: that would delete the old row, and its grants with it.
-        transaction
-            .execute(
-                "INSERT INTO plugins (name, digest, manifest, source, installed_at, enabled) \
+            let mut conn = self.main();
+            let transaction = conn
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .doing(DOING)?;
+            // Not REPLACE: that would delete the old row, and its grants with it.
+            transaction
+                .execute(
+                    "INSERT INTO plugins (name, digest, manifest, source, installed_at, enabled) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
                  ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, manifest = excluded.manifest, \
                  source = excluded.source, installed_at = excluded.installed_at, enabled = excluded.enabled",
-                (
-                    plugin.name.as_str(),
-                    plugin.digest.to_string(),
-                    &plugin.manifest,
-                    &plugin.source,
-                    &plugin.installed_at,
-                    plugin.enabled,
-                ),
-            )
-            .doing(DOING)?;
-        for grant in grants {
-            insert(&transaction, grant).doing(DOING)?;
-        }
-        transaction.commit().doing(DOING)
+                    (
+                        plugin.name.as_str(),
+                        plugin.digest.to_string(),
+                        &plugin.manifest,
+                        &plugin.source,
+                        &plugin.installed_at,
+                        plugin.enabled,
+                    ),
+                )
+                .doing(DOING)?;
+            for grant in grants {
+                insert(&transaction, grant).doing(DOING)?;
+            }
+            transaction.commit().doing(DOING)
+        })
     }
 
     /// Removes a plugin and its grants. False: there was none.
@@ -131,10 +137,12 @@ impl Store {
     /// # Errors
     /// When the store can't be written.
     pub fn remove_plugin(&self, name: &PluginName) -> Result<bool, StoreError> {
-        let removed = self
-            .main()
-            .execute("DELETE FROM plugins WHERE name = ?1", [name.as_str()]);
-        Ok(removed.doing("remove a plugin")? > 0)
+        patient(|| {
+            let removed = self
+                .main()
+                .execute("DELETE FROM plugins WHERE name = ?1", [name.as_str()]);
+            Ok(removed.doing("remove a plugin")? > 0)
+        })
     }
 
     /// What a plugin was granted, in order of the capabilities' text.
@@ -142,8 +150,10 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn grants(&self, plugin: &PluginName) -> Result<Vec<GrantRow>, StoreError> {
-        let sql = format!("{GRANT_COLUMNS} WHERE plugin = ?1 ORDER BY capability");
-        readable(select(&self.main(), &sql, &[plugin.as_str()], grant_row)?)
+        patient(|| {
+            let sql = format!("{GRANT_COLUMNS} WHERE plugin = ?1 ORDER BY capability");
+            readable(select(&self.main(), &sql, &[plugin.as_str()], grant_row)?)
+        })
     }
 
     /// What all plugins were granted, by plugin.
@@ -151,8 +161,10 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn all_grants(&self) -> Result<Vec<GrantRow>, StoreError> {
-        let sql = format!("{GRANT_COLUMNS} ORDER BY plugin, capability");
-        readable(select(&self.main(), &sql, &[], grant_row)?)
+        patient(|| {
+            let sql = format!("{GRANT_COLUMNS} ORDER BY plugin, capability");
+            readable(select(&self.main(), &sql, &[], grant_row)?)
+        })
     }
 
     /// Grants a capability. False: it was granted before, by the same text, and that grant stays as it is.
@@ -160,13 +172,17 @@ impl Store {
     /// # Errors
     /// When a text is too long, the plugin is not installed, or the store can't be written.
     pub fn add_grant(&self, grant: &GrantRow) -> Result<bool, StoreError> {
-        check_grant(grant)?;
-        insert(&self.main(), grant).map_err(|error| match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::ConstraintViolation) => StoreError::NoPlugin(grant.plugin.to_string()),
-            _ => StoreError::Database {
-                doing: "store a grant",
-                source: error.into(),
-            },
+        patient(|| {
+            check_grant(grant)?;
+            insert(&self.main(), grant).map_err(|error| match error.sqlite_error_code() {
+                Some(rusqlite::ErrorCode::ConstraintViolation) => {
+                    StoreError::NoPlugin(grant.plugin.to_string())
+                }
+                _ => StoreError::Database {
+                    doing: "store a grant",
+                    source: error.into(),
+                },
+            })
         })
     }
 
@@ -175,11 +191,13 @@ impl Store {
     /// # Errors
     /// When the store can't be written.
     pub fn remove_grant(&self, plugin: &PluginName, capability: &Capability) -> Result<bool, StoreError> {
-        let removed = self.main().execute(
-            "DELETE FROM grants WHERE plugin = ?1 AND capability = ?2",
-            (plugin.as_str(), capability.to_string()),
-        );
-        Ok(removed.doing("remove a grant")? > 0)
+        patient(|| {
+            let removed = self.main().execute(
+                "DELETE FROM grants WHERE plugin = ?1 AND capability = ?2",
+                (plugin.as_str(), capability.to_string()),
+            );
+            Ok(removed.doing("remove a grant")? > 0)
+        })
     }
 
     /// The components of installed plugins, each once, in order. A plugin whose row does not parse, but whose digest does,
@@ -188,19 +206,21 @@ impl Store {
     /// # Errors
     /// When the store can't be read, or holds a digest that is none: then nothing may be thrown away.
     pub fn digests_in_use(&self) -> Result<Vec<Digest>, StoreError> {
-        const DOING: &str = "list the components in use";
-        let digests = select(&self.main(), "SELECT DISTINCT digest FROM plugins", &[], |row| {
-            Ok(row.get::<_, String>(0)?.parse::<Digest>())
-        })?;
-        let mut digests = digests
-            .into_iter()
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|source| StoreError::Database {
-                doing: DOING,
-                source: source.into(),
+        patient(|| {
+            const DOING: &str = "list the components in use";
+            let digests = select(&self.main(), "SELECT DISTINCT digest FROM plugins", &[], |row| {
+                Ok(row.get::<_, String>(0)?.parse::<Digest>())
             })?;
-        digests.sort_unstable();
-        Ok(digests)
+            let mut digests = digests
+                .into_iter()
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|source| StoreError::Database {
+                    doing: DOING,
+                    source: source.into(),
+                })?;
+            digests.sort_unstable();
+            Ok(digests)
+        })
     }
 
     /// The rows that are left out because they don't parse.
