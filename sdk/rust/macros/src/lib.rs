@@ -8,7 +8,7 @@ use proc_macro::TokenStream;
 
 /// Makes a tool of a function.
 ///
-/// ```ignore
+/// ```text
 /// /// Finds companies by the beginning of their name.
 /// ///
 /// /// At most 20 of them come back.
