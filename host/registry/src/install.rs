@@ -358,3 +358,67 @@ fn io_failed(error: std::io::Error) -> Error {
         format!("The data folder can't be written: {}.", error.kind()),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn manifests_are_bounded() {
+        let good = json!({
+            "name": "p",
+            "tools": [{ "name": "t", "input_schema": { "type": "object" } }]
+        });
+        manifest(&good.to_string()).unwrap();
+        let long = "x".repeat(MAX_DESCRIPTION + 1);
+        let request = json!({ "capability": "clock:wall", "reason": "" });
+        // A place in the manifest, what stands there, and a word of the refusal.
+        let cases: &[(&str, Value, &str)] = &[
+            ("/name", json!(long), "its name"),
+            ("/version", json!(long), "its version"),
+            ("/license", json!(long), "its licence"),
+            ("/description", json!(long), "its description"),
+            (
+                "/capabilities",
+                json!(vec![request; MAX_REQUESTS + 1]),
+                "asks for",
+            ),
+            ("/capabilities", json!([{ "capability": long }]), "a capability"),
+            (
+                "/capabilities",
+                json!([{ "capability": "x", "reason": long }]),
+                "a reason",
+            ),
+            ("/tools", json!([]), "no tools"),
+            ("/tools/0/title", json!(long), "the title"),
+            ("/tools/0/description", json!(long), "the description of"),
+            (
+                "/tools/0/output_schema",
+                json!({ "$ref": "file:///etc/passwd" }),
+                "only `#/…`",
+            ),
+            (
+                "/tools/0/output_schema",
+                json!({ "type": "nonsense" }),
+                "output schema is wrong",
+            ),
+        ];
+        for (place, value, word) in cases {
+            let mut text = good.clone();
+            let (parent, key) = place.rsplit_once('/').unwrap();
+            text.pointer_mut(parent).unwrap()[key] = value.clone();
+            let error = manifest(&text.to_string()).unwrap_err();
+            assert_eq!(error.code, Code::BadComponent, "{place}");
+            assert!(error.message.contains(word), "{place}: {}", error.message);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_regular_file_is_not_opened() {
+        let error = read(Source::File("/dev/null".into())).unwrap_err();
+        assert_eq!(error.code, Code::InvalidInput);
+        assert!(error.message.contains("no regular file"), "{}", error.message);
+    }
+}
