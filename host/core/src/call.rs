@@ -189,6 +189,7 @@ impl Host {
             tool: tool.spec.name.as_str(),
             arguments,
             resume: resume.as_deref(),
+            grants: None,
         };
         Ok(self.runtime().call(linked, &limits, input, self.stopped()).await)
     }

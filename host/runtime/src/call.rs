@@ -10,6 +10,7 @@ use wasmtime_wasi::I32Exit;
 
 use crate::Runtime;
 use crate::bindings::fact::plugin::types as wit;
+use crate::grants::Grants;
 use crate::link::Linked;
 use crate::meter::{Deadline, Exceeded};
 use crate::state::State;
@@ -25,6 +26,8 @@ pub struct CallInput<'a> {
     pub arguments: &'a str,
     /// The answers to an earlier request for input, a JSON object.
     pub resume: Option<&'a str>,
+    /// What the call may do: some or all of what the component was linked for. None: all of it.
+    pub grants: Option<&'a Arc<Grants>>,
 }
 
 /// A call that did not end well.
@@ -113,7 +116,8 @@ impl Runtime {
             Err(failure) => return CallReport::refused(failure),
         };
         let started = Instant::now();
-        let mut store = match self.store(plugin, limits, input.id, deadline) {
+        let grants = input.grants.unwrap_or(&plugin.grants);
+        let mut store = match self.store(plugin, grants, limits, input.id, deadline) {
             Ok(store) => store,
             Err(error) => return CallReport::refused(judge(error, "")),
         };
@@ -161,7 +165,7 @@ impl Runtime {
         let deadline = Deadline(Instant::now() + limits.deadline.0);
         let _place = self.place(plugin, deadline).await?;
         let mut store = self
-            .store(plugin, limits, CallId::new(), deadline)
+            .store(plugin, &plugin.grants, limits, CallId::new(), deadline)
             .map_err(|error| judge(error, ""))?;
         let _running = self.engines.run();
         let run = async {
@@ -207,12 +211,13 @@ impl Runtime {
     fn store(
         &self,
         plugin: &Linked,
+        grants: &Arc<Grants>,
         limits: &Limits,
         call: CallId,
         deadline: Deadline,
     ) -> wasmtime::Result<Store<State>> {
         let engine = self.engines.get(plugin.kind)?;
-        let state = State::new(call, &self.services, &plugin.grants, limits, deadline)?;
+        let state = State::new(call, &self.services, grants, limits, deadline)?;
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(limits.hostcall_data.bytes());

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-use crate::{CallId, Digest, Effects, Limits, ToolId};
+use crate::{CallId, Digest, Effects, Limits, Principal, ToolId};
 
 /// What a caller asks for.
 #[derive(Debug, Clone)]
@@ -17,16 +17,19 @@ pub struct ToolCall {
     pub resume: Option<Value>,
     /// Tighter limits than the tool's own; looser ones have no effect.
     pub limits: Option<Limits>,
+    /// Who calls.
+    pub principal: Principal,
 }
 
 impl ToolCall {
-    /// A call with arguments and nothing special.
+    /// A call by the user of this machine, with arguments and nothing special.
     pub fn new(tool: ToolId, arguments: Map<String, Value>) -> Self {
         ToolCall {
             tool,
             arguments,
             resume: None,
             limits: None,
+            principal: Principal::local(),
         }
     }
 }

@@ -24,6 +24,9 @@ pub enum NameError {
     /// Not a call id.
     #[error("`{0}` is no call id")]
     Call(String),
+    /// Not a principal.
+    #[error("`{0}` is no principal: 1 to 128 of a-z, A-Z, 0-9 and `_ - . : @ /`, for example user:ann")]
+    Principal(String),
 }
 
 /// Longest text that an error repeats, so that a hostile name can't flood a log or a terminal.
@@ -156,6 +159,45 @@ impl<'de> Deserialize<'de> for ToolId {
     }
 }
 
+/// Who calls: a person, a key, or a plugin that calls another's tool.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Principal(String);
+
+impl Principal {
+    /// The user of this machine, at the command line.
+    pub const LOCAL: &str = "local";
+
+    /// The user of this machine.
+    pub fn local() -> Self {
+        Principal(Self::LOCAL.to_owned())
+    }
+
+    /// A plugin that calls another's tool. It acts for itself, not for whoever called it.
+    pub fn plugin(name: &PluginName) -> Self {
+        Principal(format!("plugin:{name}"))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Principal {
+    type Err = NameError;
+    fn from_str(s: &str) -> Result<Self, NameError> {
+        let good = (1..=128).contains(&s.len())
+            && s.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_-.:@/".contains(&b));
+        if good {
+            Ok(Principal(s.to_owned()))
+        } else {
+            Err(NameError::Principal(shown(s)))
+        }
+    }
+}
+
 /// SHA-256 of a component's bytes, by which it is stored and known.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -251,7 +293,7 @@ macro_rules! text_forms {
         }
     )*};
 }
-text_forms!(PluginName, ToolName, Digest, CallId);
+text_forms!(PluginName, ToolName, Principal, Digest, CallId);
 
 macro_rules! plain_display {
     ($($name:ident),*) => {$(
@@ -262,7 +304,7 @@ macro_rules! plain_display {
         }
     )*};
 }
-plain_display!(PluginName, ToolName);
+plain_display!(PluginName, ToolName, Principal);
 
 #[cfg(test)]
 mod tests {

@@ -24,6 +24,10 @@ pub struct Manifest {
     /// What it asks for. Asking grants nothing.
     #[serde(default)]
     pub capabilities: Vec<Request>,
+    /// The interfaces that the component imports, as it names them: `wasi:http/outgoing-handler@0.2.4`. Where the list is
+    /// there, it must be true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imports: Option<Vec<String>>,
 }
 
 /// A tool, as its plugin describes it.
@@ -45,6 +49,10 @@ pub struct ToolSpec {
     /// What the tool claims about its effects.
     #[serde(default)]
     pub annotations: Annotations,
+    /// Of a component without the plugin contract: the exported function that the tool is. The host finds it itself; what a
+    /// plugin claims here is ignored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export: Option<String>,
 }
 
 /// What a tool claims about its effects. The host sees what it does, and believes that.
