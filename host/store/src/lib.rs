@@ -41,4 +41,7 @@ pub use sql::{
     Changed, Column, DatabaseConfig, Databases, Plan, Rows, Sample, SqlError, SqlErrorKind, SqlLimits, Table,
     TableColumn, Touched, Value,
 };
-pub use store::{GrantRow, Migration, PluginRow, Store, StoreError, Unreadable};
+pub use store::{
+    Added, DropInRow, GrantUse, Migration, NewGrant, PluginRow, Store, StoreError, Unreadable, VersionRow,
+    VersionState,
+};

@@ -57,6 +57,7 @@ async fn statements_that_fill_memory_end_and_harm_nobody() {
             source: "file".to_owned(),
             installed_at: "2025-04-01T00:00:00Z".to_owned(),
             enabled: true,
+            disabled_tools: Default::default(),
         };
         store.put_plugin(&row, &[]).unwrap();
         stored += 1;

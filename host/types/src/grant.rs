@@ -86,6 +86,14 @@ impl Terms {
 }
 
 impl Grant {
+    /// What the grant's uses are counted under: stable as long as the grant is.
+    pub fn key(&self) -> String {
+        match &self.origin {
+            Origin::Given(GrantId(id)) => format!("given:{id}"),
+            Origin::Policy { rule } => format!("policy:{rule}:{}", self.capability),
+        }
+    }
+
     /// Whether the grant holds for a call of `tool` by `principal` at a moment.
     ///
     /// # Errors

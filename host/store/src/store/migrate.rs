@@ -23,9 +23,10 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: &[Step] = &[Step {
-    name: "plugins and grants",
-    sql: "
+const STEPS: &[Step] = &[
+    Step {
+        name: "plugins and grants",
+        sql: "
         CREATE TABLE migrations (
             version    INTEGER PRIMARY KEY,
             name       TEXT NOT NULL,
@@ -47,9 +48,14 @@ const STEPS: &[Step] = &[Step {
             reason     TEXT,
             PRIMARY KEY (plugin, capability)
         ) STRICT, WITHOUT ROWID;",
-}];
+    },
+    Step {
+        name: "versions, and grants with terms",
+        sql: include_str!("versions.sql"),
+    },
+];
 
-fn known() -> i64 {
+pub(super) fn known() -> i64 {
     i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
 }
 

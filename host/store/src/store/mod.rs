@@ -3,16 +3,26 @@
 //! One SQLite file, `fact.db`, in write-ahead mode with full syncing: a change that was acknowledged is there after a power
 //! cut, one that was not is not there at all. Several processes may use it at once.
 
+mod drop_in;
+mod grants;
 mod migrate;
-mod rows;
+mod plugins;
 #[cfg(test)]
 mod tests;
+mod text;
+mod uses;
+mod versions;
 
+pub use drop_in::DropInRow;
+pub use grants::{Added, NewGrant};
 pub use migrate::Migration;
-pub use rows::{GrantRow, PluginRow, Unreadable};
+pub use plugins::PluginRow;
+pub use text::Unreadable;
+pub use uses::GrantUse;
+pub use versions::{VersionRow, VersionState};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -172,6 +182,55 @@ impl Store {
     /// When the store can't be read.
     pub fn migrations(&self) -> Result<Vec<Migration>, StoreError> {
         migrate::applied(&self.main())
+    }
+
+    /// A number that differs after any change of plugins, versions and grants, and stays the same when only their use is
+    /// counted. Unlike [`Store::change_counter`], it reads the file.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn revision(&self) -> Result<i64, StoreError> {
+        patient(|| {
+            const DOING: &str = "look for changes";
+            let conn = self.main();
+            let mut ask = conn
+                .prepare_cached("SELECT n FROM registry_revision")
+                .doing(DOING)?;
+            ask.query_row([], |row| row.get(0)).doing(DOING)
+        })
+    }
+
+    /// The rows that are left out because they don't parse.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn unreadable(&self) -> Result<Vec<Unreadable>, StoreError> {
+        let conn = self.main();
+        let plugins = text::select(&conn, plugins::PLUGIN_COLUMNS, &[], plugins::plugin_row)?;
+        let grants = text::select(&conn, grants::GRANT_COLUMNS, &[], grants::grant_row)?;
+        let versions = text::select(&conn, versions::VERSION_COLUMNS, &[], versions::version_row)?;
+        let plugins = plugins.into_iter().filter_map(Result::err);
+        Ok(plugins
+            .chain(grants.into_iter().filter_map(Result::err))
+            .chain(versions.into_iter().filter_map(Result::err))
+            .collect())
+    }
+
+    /// Makes a change in one transaction: all of it, or nothing when `change` fails.
+    fn change<T>(
+        &self,
+        doing: &'static str,
+        change: impl Fn(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        patient(|| {
+            let mut conn = self.main();
+            let transaction = conn
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .doing(doing)?;
+            let made = change(&transaction)?;
+            transaction.commit().doing(doing)?;
+            Ok(made)
+        })
     }
 
     fn main(&self) -> MutexGuard<'_, Connection> {

@@ -1,7 +1,7 @@
 //! Rows in and out, versions, several users at once, and being killed.
 
 use super::*;
-use fact_types::{Capability, Digest, PluginName};
+use fact_types::{Capability, Digest, Grant, PluginName, Terms};
 
 fn name(text: &str) -> PluginName {
     text.parse().unwrap()
@@ -15,20 +15,35 @@ fn plugin(text: &str, bytes: &[u8]) -> PluginRow {
         source: "file".to_owned(),
         installed_at: "2025-04-01T00:00:00Z".to_owned(),
         enabled: true,
+        disabled_tools: Default::default(),
     }
 }
 
-fn grant(plugin: &str, capability: &str) -> GrantRow {
-    GrantRow {
+fn grant(plugin: &str, capability: &str) -> NewGrant {
+    NewGrant {
         plugin: name(plugin),
         capability: capability.parse().unwrap(),
+        terms: Terms::default(),
         granted_by: "someone".to_owned(),
-        granted_at: "2025-04-01T00:00:00Z".to_owned(),
+        granted_at: "2025-04-01T00:00:00Z".parse().unwrap(),
         reason: Some("because".to_owned()),
     }
 }
 
-fn capabilities(rows: &[GrantRow]) -> Vec<String> {
+fn version(plugin: &str, bytes: &[u8]) -> VersionRow {
+    VersionRow {
+        plugin: name(plugin),
+        state: VersionState::Held,
+        digest: Digest::of(bytes),
+        manifest: "{}".to_owned(),
+        source: "file".to_owned(),
+        since: NOW.to_owned(),
+    }
+}
+
+const NOW: &str = "2025-04-02T00:00:00Z";
+
+fn capabilities(rows: &[Grant]) -> Vec<String> {
     rows.iter().map(|row| row.capability.to_string()).collect()
 }
 
@@ -42,25 +57,33 @@ fn plugins_and_their_grants() {
     let (store, folder) = open();
     assert_eq!(store.plugin(&name("sql")).unwrap(), None);
     let mut sql = plugin("sql", b"1");
-    store
-        .put_plugin(&sql, &[grant("sql", "sql:read:finance")])
-        .unwrap();
+    assert!(
+        store
+            .put_plugin(&sql, &[grant("sql", "sql:read:finance")])
+            .unwrap()
+    );
     assert_eq!(store.plugin(&name("sql")).unwrap(), Some(sql.clone()));
     assert_eq!(
-        store.grants(&name("sql")).unwrap(),
-        [grant("sql", "sql:read:finance")]
+        capabilities(&store.grants(&name("sql")).unwrap()),
+        ["sql:read:finance"]
     );
 
-    // A new version keeps its grants, and an old grant keeps its reason.
-    sql.digest = Digest::of(b"2");
-    sql.enabled = false;
-    let again = GrantRow {
+    // The same component again adds grants, and an old grant keeps its reason. Another component is no installation.
+    let again = NewGrant {
         reason: None,
         ..grant("sql", "sql:read:finance")
     };
-    store
-        .put_plugin(&sql, &[again.clone(), grant("sql", "clock:wall")])
-        .unwrap();
+    assert!(
+        store
+            .put_plugin(&sql, &[again.clone(), grant("sql", "clock:wall")])
+            .unwrap()
+    );
+    let other = plugin("sql", b"2");
+    assert!(
+        !store
+            .put_plugin(&other, &[grant("sql", "env:read:HOME")])
+            .unwrap()
+    );
     assert_eq!(store.plugins().unwrap(), [sql.clone()]);
     assert_eq!(
         capabilities(&store.grants(&name("sql")).unwrap()),
@@ -70,28 +93,54 @@ fn plugins_and_their_grants() {
         store.grants(&name("sql")).unwrap()[1].reason.as_deref(),
         Some("because")
     );
-    assert!(!store.add_grant(&again).unwrap());
-    assert!(store.add_grant(&grant("sql", "env:read:TZ")).unwrap());
+    assert_eq!(store.add_grant(&again).unwrap(), Added::Same);
+    assert_eq!(store.add_grant(&grant("sql", "env:read:TZ")).unwrap(), Added::New);
+
+    // Calls and tools are allowed and forbidden for themselves.
+    let query = "query".parse().unwrap();
+    assert!(store.enable_plugin(&name("sql"), false).unwrap());
+    assert!(store.enable_tool(&name("sql"), &query, false).unwrap());
+    sql.enabled = false;
+    sql.disabled_tools.insert(query.clone());
+    assert_eq!(store.plugins().unwrap(), [sql.clone()]);
+    assert_eq!(store.plugin(&name("sql")).unwrap(), Some(sql));
+    assert!(store.enable_tool(&name("sql"), &query, true).unwrap());
+    assert!(
+        store
+            .plugin(&name("sql"))
+            .unwrap()
+            .unwrap()
+            .disabled_tools
+            .is_empty()
+    );
+    assert!(!store.enable_plugin(&name("none"), true).unwrap());
+    assert!(!store.enable_tool(&name("none"), &query, false).unwrap());
 
     store
         .put_plugin(&plugin("http", b"2"), &[grant("http", "clock:wall")])
         .unwrap();
-    assert_eq!(store.digests_in_use().unwrap(), [Digest::of(b"2")]);
+    assert_eq!(
+        store.digests_in_use().unwrap().len(),
+        2,
+        "{:?}",
+        store.digests_in_use()
+    );
     assert_eq!(store.all_grants().unwrap().len(), 4);
 
     let clock: Capability = "clock:wall".parse().unwrap();
-    assert!(store.remove_grant(&name("sql"), &clock).unwrap());
-    assert!(!store.remove_grant(&name("sql"), &clock).unwrap());
+    let all = Terms::default();
+    assert_eq!(store.remove_grant(&name("sql"), &clock, &all).unwrap(), 1);
+    assert_eq!(store.remove_grant(&name("sql"), &clock, &all).unwrap(), 0);
     assert!(store.remove_plugin(&name("sql")).unwrap());
     assert!(!store.remove_plugin(&name("sql")).unwrap());
-    assert_eq!(store.all_grants().unwrap(), [grant("http", "clock:wall")]);
+    assert_eq!(capabilities(&store.all_grants().unwrap()), ["clock:wall"]);
     assert!(matches!(store.add_grant(&again), Err(StoreError::NoPlugin(_))));
 
     drop(store);
     let store = Store::open(&folder.path().join("data")).unwrap();
     assert_eq!(store.plugins().unwrap(), [plugin("http", b"2")]);
     assert!(store.integrity_check().unwrap().is_empty());
-    assert_eq!(store.migrations().unwrap().len(), 1);
+    assert_eq!(store.migrations().unwrap().len() as i64, migrate::known());
 }
 
 #[test]
@@ -110,7 +159,7 @@ fn a_failed_installation_leaves_nothing() {
         store.put_plugin(&long, &[]),
         Err(StoreError::TooLong { .. })
     ));
-    let reason = GrantRow {
+    let reason = NewGrant {
         reason: Some("x".repeat(5_000)),
         ..grant("sql", "clock:wall")
     };
@@ -135,10 +184,10 @@ fn the_counter_moves_with_every_change_by_anyone() {
         seen = now;
     };
     moved("own change", &|| {
-        store.put_plugin(&plugin("sql", b"1"), &[]).unwrap()
+        assert!(store.put_plugin(&plugin("sql", b"1"), &[]).unwrap())
     });
     moved("another's change", &|| {
-        assert!(other.add_grant(&grant("sql", "clock:wall")).unwrap())
+        assert_eq!(other.add_grant(&grant("sql", "clock:wall")).unwrap(), Added::New)
     });
     moved("own removal", &|| {
         assert!(store.remove_plugin(&name("sql")).unwrap())
@@ -166,21 +215,30 @@ fn rows_that_do_not_parse_give_nothing() {
     store
         .main()
         .execute_batch(
-            "INSERT INTO grants VALUES ('sql', 'future:thing', 'x', 'x', NULL);
-             INSERT INTO grants VALUES ('sql', '', 'x', 'x', NULL);
+            "CREATE TEMP VIEW g AS SELECT * FROM grants;
+             CREATE TEMP TRIGGER t INSTEAD OF INSERT ON g BEGIN
+                 INSERT INTO grants (plugin, capability, tool, until, granted_by, granted_at)
+                 VALUES (new.plugin, new.capability, coalesce(new.tool, ''), new.until, 'x', '2025-04-01T00:00:00Z');
+             END;
+             INSERT INTO g (plugin, capability) VALUES ('sql', 'future:thing'), ('sql', '');
+             INSERT INTO g (plugin, capability, until) VALUES ('sql', 'env:read:TZ', 'tomorrow');
+             INSERT INTO g (plugin, capability, tool) VALUES ('sql', 'env:read:TZ', 'no such name');
              INSERT INTO plugins VALUES ('Bad Name', 'nothex', '{}', 'x', 'x', 1);
-             INSERT INTO grants VALUES ('Bad Name', 'clock:wall', 'x', 'x', NULL);",
+             INSERT INTO g (plugin, capability) VALUES ('Bad Name', 'clock:wall');",
         )
         .unwrap();
     assert_eq!(capabilities(&store.all_grants().unwrap()), ["clock:wall"]);
     assert_eq!(store.plugins().unwrap().len(), 1);
     let bad = store.unreadable().unwrap();
-    let places: Vec<_> = bad.iter().map(|b| (b.table, b.plugin.as_str())).collect();
+    let mut places: Vec<_> = bad.iter().map(|b| (b.table, b.plugin.as_str())).collect();
+    places[1..].sort_unstable();
     assert_eq!(
         places,
         [
             ("plugins", "Bad Name"),
             ("grants", "Bad Name"),
+            ("grants", "sql"),
+            ("grants", "sql"),
             ("grants", "sql"),
             ("grants", "sql")
         ]
@@ -188,6 +246,110 @@ fn rows_that_do_not_parse_give_nothing() {
     assert!(bad.iter().all(|b| !b.why.is_empty()));
     // What can't be read must not be taken for garbage.
     assert!(store.digests_in_use().is_err());
+}
+
+#[test]
+fn versions_take_turns() {
+    let (store, folder) = open();
+    let sql = name("sql");
+    let [one, two, three] = [b"1", b"2", b"3"].map(|bytes| Digest::of(bytes));
+    store
+        .put_plugin(&plugin("sql", b"1"), &[grant("sql", "clock:wall")])
+        .unwrap();
+    let live = || store.plugin(&sql).unwrap().unwrap().digest;
+    let others = || -> Vec<(VersionState, Digest)> {
+        let rows = store.versions().unwrap();
+        rows.iter().map(|row| (row.state, row.digest)).collect()
+    };
+    use VersionState::{Held, Previous};
+
+    assert!(store.hold(&sql, one, &version("sql", b"2")).unwrap());
+    assert_eq!((live(), others()), (one, vec![(Held, two)]));
+    assert!(
+        store.hold(&sql, one, &version("sql", b"3")).unwrap(),
+        "the latest waits"
+    );
+    assert_eq!(others(), [(Held, three)]);
+    assert!(
+        !store.hold(&sql, two, &version("sql", b"2")).unwrap(),
+        "two does not answer"
+    );
+    assert!(!store.swap(&sql, two, &version("sql", b"3"), NOW).unwrap());
+    assert_eq!((live(), others()), (one, vec![(Held, three)]));
+
+    assert!(store.swap(&sql, one, &version("sql", b"3"), NOW).unwrap());
+    assert_eq!((live(), others()), (three, vec![(Previous, one)]));
+    assert_eq!(capabilities(&store.grants(&sql).unwrap()), ["clock:wall"]);
+    assert_eq!(store.digests_in_use().unwrap().len(), 2, "both are kept");
+    assert!(store.swap(&sql, three, &version("sql", b"1"), NOW).unwrap());
+    assert_eq!((live(), others()), (one, vec![(Previous, three)]));
+    assert!(store.hold(&sql, one, &version("sql", b"2")).unwrap());
+    assert!(store.unhold(&sql).unwrap());
+    assert!(!store.unhold(&sql).unwrap());
+
+    let mut from = one;
+    for n in 0..10u8 {
+        assert!(store.swap(&sql, from, &version("sql", &[n]), NOW).unwrap());
+        from = Digest::of(&[n]);
+    }
+    let kept: Vec<_> = (4..9u8).rev().map(|n| (Previous, Digest::of(&[n]))).collect();
+    assert_eq!(others(), kept, "the latest ones");
+    drop(folder);
+    assert!(store.remove_plugin(&sql).unwrap());
+    assert!(others().is_empty());
+}
+
+#[test]
+fn terms_are_kept_and_uses_counted() {
+    let (store, _folder) = open();
+    let sql = name("sql");
+    store.put_plugin(&plugin("sql", b"1"), &[]).unwrap();
+    let bounded = |calls: u32| NewGrant {
+        terms: Terms {
+            tool: Some("query".parse().unwrap()),
+            principal: Some("user:ann".parse().unwrap()),
+            calls: Some(calls),
+            until: Some("2030-01-01T18:00:00Z".parse().unwrap()),
+        },
+        ..grant("sql", "clock:wall")
+    };
+    assert_eq!(store.add_grant(&bounded(2)).unwrap(), Added::New);
+    assert_eq!(store.add_grant(&bounded(2)).unwrap(), Added::Same);
+    assert_eq!(store.add_grant(&grant("sql", "clock:wall")).unwrap(), Added::New);
+    let grants = store.grants(&sql).unwrap();
+    assert_eq!(grants.len(), 2);
+    assert_eq!(grants[0].terms, bounded(2).terms);
+    let key = grants[0].key();
+
+    let revision = store.revision().unwrap();
+    let one = [(key.as_str(), 2)];
+    assert_eq!(store.take_uses(&sql, &one).unwrap(), [key.as_str()]);
+    assert_eq!(store.take_uses(&sql, &one).unwrap(), [key.as_str()]);
+    assert!(store.take_uses(&sql, &one).unwrap().is_empty(), "both were taken");
+    store.return_uses(&sql, std::slice::from_ref(&key)).unwrap();
+    assert_eq!(store.grants(&sql).unwrap()[0].used, 1);
+    let now = "2025-05-01T00:00:00Z".parse().unwrap();
+    store.note_uses(&sql, std::slice::from_ref(&key), now).unwrap();
+    store
+        .note_uses(&name("gone"), std::slice::from_ref(&key), now)
+        .unwrap();
+    let uses = store.grant_uses().unwrap();
+    assert_eq!((uses.len(), uses[0].used, uses[0].last_used), (1, 1, Some(now)));
+    assert_eq!(store.revision().unwrap(), revision, "uses change no plugin");
+
+    assert_eq!(store.add_grant(&bounded(5)).unwrap(), Added::Changed);
+    assert_ne!(store.revision().unwrap(), revision);
+    let grants = store.grants(&sql).unwrap();
+    let renewed = grants.iter().find(|grant| grant.terms.calls == Some(5)).unwrap();
+    assert_eq!(renewed.used, 0, "a changed grant counts from the start");
+
+    let clock: Capability = "clock:wall".parse().unwrap();
+    let for_tool = Terms {
+        tool: Some("query".parse().unwrap()),
+        ..Terms::default()
+    };
+    assert_eq!(store.remove_grant(&sql, &clock, &for_tool).unwrap(), 1);
+    assert!(store.grants(&sql).unwrap()[0].terms.are_empty());
 }
 
 #[test]
@@ -238,7 +400,7 @@ fn many_open_and_write_at_once() {
         (store.plugins().unwrap().len(), store.all_grants().unwrap().len()),
         (40, 40)
     );
-    assert_eq!(store.migrations().unwrap().len(), 1);
+    assert_eq!(store.migrations().unwrap().len() as i64, migrate::known());
     assert!(store.integrity_check().unwrap().is_empty());
 }
 
