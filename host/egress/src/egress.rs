@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use fact_types::capability::{HostPattern, HttpGrant, NetGrant};
+use fact_types::check_address;
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -15,7 +16,6 @@ use tokio_rustls::TlsConnector;
 use url::Host;
 
 use crate::BoxError;
-use crate::address::check_address;
 use crate::body::{Connection, Fault, Limited, RequestBody, ResponseBody, headers_too_large};
 use crate::config::{EgressConfig, SetupError, Timeouts};
 use crate::connect::{self, Stream};

@@ -51,7 +51,6 @@
 //! # }
 //! ```
 
-mod address;
 mod body;
 mod config;
 mod connect;
@@ -62,11 +61,11 @@ mod resolve;
 mod slots;
 mod target;
 
-pub use address::{Refusal, check_address};
 pub use body::ResponseBody;
 pub use config::{EgressConfig, SetupError, Timeouts};
 pub use egress::Egress;
 pub use error::{ConnectFailure, EgressError, Part, Phase, Reason, TlsFailure};
+pub use fact_types::{Refusal, check_address};
 pub use resolve::{Resolve, Resolving, SystemResolver};
 pub use target::Target;
 

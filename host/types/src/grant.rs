@@ -124,6 +124,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn keys() {
+        let key = |origin: Origin| {
+            Grant {
+                origin,
+                plugin: "p".parse().unwrap(),
+                capability: Capability::ClockWall,
+                terms: Terms::default(),
+                used: 0,
+                granted_by: "ann".to_owned(),
+                granted_at: Timestamp::UNIX_EPOCH,
+                reason: None,
+            }
+            .key()
+        };
+        let rule = "time: all".to_owned();
+        assert_eq!(key(Origin::Given(GrantId(12))), "given:12");
+        assert_eq!(key(Origin::Policy { rule }), "policy:time: all:clock:wall");
+    }
+
+    #[test]
     fn each_term_narrows_a_grant_for_itself() {
         let tool: ToolName = "fetch".parse().unwrap();
         let other: ToolName = "other".parse().unwrap();

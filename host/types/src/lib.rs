@@ -10,6 +10,7 @@
 //! # Ok::<(), fact_types::CapabilityError>(())
 //! ```
 
+mod address;
 mod call;
 pub mod capability;
 mod effect;
@@ -20,6 +21,7 @@ mod limits;
 mod manifest;
 mod units;
 
+pub use address::{Refusal, check_address};
 pub use call::{Blob, Content, Link, Outcome, Receipt, ToolCall, ToolOutput};
 pub use capability::{Capability, CapabilityError};
 pub use effect::{Access, Effect, Effects, Resource};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Component, Path};
 
-use super::{Risk, names::read_write, rights};
+use super::{Risk, names::read_write, needed::straightened, rights};
 
 /// What may be done in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,6 +71,39 @@ impl FsGrant {
         }
     }
 
+    /// Whether everything that `wanted` allows is allowed by this grant too. By the folders' names alone: where a link
+    /// leads can't be seen from here, so that grants are compared after their folders were looked up.
+    pub fn covers(&self, wanted: &FsGrant) -> bool {
+        (self.rights.read || !wanted.rights.read)
+            && (self.rights.write || !wanted.rights.write)
+            && begins_with(wanted.folder(), self.folder())
+    }
+
+    /// Whether a path lies in the folder. An effect that happened has the folder in front, whatever comes after; one that
+    /// was refused may lead out.
+    pub(super) fn holds(&self, path: &str, refused: bool) -> bool {
+        let straight = straightened(path).is_some_and(|path| begins_with(&path, self.folder()));
+        straight || (!refused && begins_with(Path::new(path), self.folder()))
+    }
+
+    /// The grant in pieces of one right.
+    pub(super) fn pieces(&self) -> Vec<FsGrant> {
+        let piece = |read: bool| FsGrant {
+            rights: FsRights {
+                read,
+                write: !read,
+                write_first: !read,
+            },
+            folder: self.folder.clone(),
+        };
+        let rights = [(self.rights.read, true), (self.rights.write, false)];
+        rights
+            .into_iter()
+            .filter(|(held, _)| *held)
+            .map(|(_, read)| piece(read))
+            .collect()
+    }
+
     pub(super) fn in_words(&self) -> String {
         let verb = match (self.rights.read, self.rights.write) {
             (true, true) => "read, change and delete",
@@ -94,6 +127,15 @@ impl FsGrant {
             false => Risk::Low,
         }
     }
+}
+
+/// Whether a path begins with a folder, part by part.
+fn begins_with(path: &Path, folder: &Path) -> bool {
+    fn parts(path: &Path) -> impl Iterator<Item = Component<'_>> {
+        path.components().filter(|part| *part != Component::CurDir)
+    }
+    let mut rest = parts(path);
+    parts(folder).all(|part| rest.next() == Some(part))
 }
 
 impl fmt::Display for FsRights {

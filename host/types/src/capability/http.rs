@@ -7,7 +7,8 @@ use std::fmt;
 use std::net::IpAddr;
 use url::{Host, Url};
 
-use super::Risk;
+use super::{Risk, glob};
+use crate::check_address;
 
 /// The methods that a grant can name.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -73,7 +74,7 @@ pub struct HttpGrant {
 }
 
 impl Methods {
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text == "*" {
             return Ok(Methods::Any);
         }
@@ -99,6 +100,18 @@ impl Methods {
             Methods::Any => METHODS.contains(&method),
             Methods::These(list) => list.contains(&method),
         }
+    }
+
+    /// Whether every method of `wanted` is among them.
+    pub fn covers(&self, wanted: &Methods) -> bool {
+        METHODS
+            .iter()
+            .all(|method| self.allow(method) || !wanted.allow(method))
+    }
+
+    /// Each method by itself.
+    pub fn each(&self) -> impl Iterator<Item = &'static str> {
+        METHODS.into_iter().filter(|method| self.allow(method))
     }
 
     fn only_safe(&self) -> bool {
@@ -157,6 +170,48 @@ impl HostPattern {
         }
     }
 
+    /// Whether every host that `wanted` stands for is one of them.
+    pub fn covers(&self, wanted: &HostPattern) -> bool {
+        match (self, wanted) {
+            (HostPattern::Any, _) => true,
+            (_, HostPattern::Any) => false,
+            (HostPattern::Below(own), HostPattern::Below(domain)) => {
+                own == domain || self.matches(&Host::Domain(domain))
+            }
+            (_, HostPattern::Below(_)) => false,
+            (_, HostPattern::Name(name)) => self.matches(&Host::Domain(name)),
+            (_, HostPattern::Ip(IpAddr::V4(ip))) => self.matches(&Host::Ipv4(*ip)),
+            (_, HostPattern::Ip(IpAddr::V6(ip))) => self.matches(&Host::Ipv6(*ip)),
+        }
+    }
+
+    /// Whether, of the addresses that are open to a grant for `wanted`, all are open to one for these hosts.
+    ///
+    /// `own` and `other` say whether the two grants say `+private`.
+    pub(super) fn reaches_all(&self, own: bool, wanted: &HostPattern, other: bool) -> bool {
+        match wanted {
+            // Some addresses are open only to a grant that has them as its host.
+            HostPattern::Ip(ip) => {
+                check_address(*ip, other, Some(*ip)).is_err()
+                    || check_address(*ip, own, self.address()).is_ok()
+            }
+            _ => own || !other,
+        }
+    }
+
+    /// The address, where it is one.
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            HostPattern::Ip(ip) => Some(*ip),
+            _ => None,
+        }
+    }
+
+    /// Whether it stands for one host only.
+    pub fn is_exact(&self) -> bool {
+        matches!(self, HostPattern::Name(_) | HostPattern::Ip(_))
+    }
+
     /// Whether it stands for every host.
     pub fn is_everything(&self) -> bool {
         matches!(self, HostPattern::Any)
@@ -206,21 +261,72 @@ impl UrlPattern {
 
     /// Whether this URL is one of them.
     pub fn matches(&self, url: &Url) -> bool {
+        self.matches_server(url) && self.matches_path(url.path())
+    }
+
+    /// Whether some URL that begins with this one may be one of them: what is left to say of a URL that was cut.
+    pub(super) fn may_match(&self, cut: &Url) -> bool {
+        self.matches_server(cut) && (self.path.is_empty() || glob::begins(&self.path, cut.path()))
+    }
+
+    fn matches_server(&self, url: &Url) -> bool {
         let scheme = if self.https { "https" } else { "http" };
         let port = match self.port {
             PortPattern::Any => true,
             PortPattern::Is(port) => url.port_or_known_default() == Some(port),
             PortPattern::Default => url.port().is_none(),
         };
-        url.scheme() == scheme
-            && port
-            && url.host().is_some_and(|host| self.host.matches(&host))
-            && self.matches_path(url.path())
+        url.scheme() == scheme && port && url.host().is_some_and(|host| self.host.matches(&host))
+    }
+
+    /// Whether every URL that `wanted` stands for is one of them. Where that can't be told, it is not.
+    pub fn covers(&self, wanted: &UrlPattern) -> bool {
+        let port = match (self.port_number(), wanted.port_number()) {
+            (None, _) => true,
+            (own, other) => own == other,
+        };
+        // A pattern with a path refuses hidden separators, which one without takes.
+        let path =
+            self.path.is_empty() || (!wanted.path.is_empty() && glob::covers(&self.path, &wanted.path));
+        self.https == wanted.https && port && self.host.covers(&wanted.host) && path
+    }
+
+    /// The one port, where it is one.
+    fn port_number(&self) -> Option<u16> {
+        match self.port {
+            PortPattern::Any => None,
+            PortPattern::Is(port) => Some(port),
+            PortPattern::Default if self.https => Some(443),
+            PortPattern::Default => Some(80),
+        }
+    }
+
+    /// The pattern for this one URL, or for every path of its server.
+    pub(super) fn exactly(url: &Url, with_path: bool) -> Option<UrlPattern> {
+        let host = match url.host()? {
+            Host::Domain(name) => HostPattern::Name(name.trim_end_matches('.').to_owned()),
+            Host::Ipv4(ip) => HostPattern::Ip(IpAddr::V4(ip)),
+            Host::Ipv6(ip) => HostPattern::Ip(IpAddr::V6(ip)),
+        };
+        let pattern = UrlPattern {
+            https: url.scheme() == "https",
+            host,
+            port: url.port().map_or(PortPattern::Default, PortPattern::Is),
+            path: if with_path {
+                url.path().to_owned()
+            } else {
+                String::new()
+            },
+        };
+        // A `*` of a URL's own would stand for more than itself.
+        let plain = !pattern.to_string().contains('*');
+        let same = UrlPattern::parse(&pattern.to_string()).as_ref() == Ok(&pattern);
+        (plain && same && pattern.matches(url)).then_some(pattern)
     }
 
     fn matches_path(&self, path: &str) -> bool {
         // Slashes and dots that a server might decode after us would make this comparison a different one.
-        self.path.is_empty() || (!hides_separators(path) && glob(self.path.as_bytes(), path.as_bytes()))
+        self.path.is_empty() || (!hides_separators(path) && glob::fits(&self.path, path))
     }
 }
 
@@ -230,22 +336,6 @@ fn hides_separators(path: &str) -> bool {
     ["%2f", "%5c", "%00", "%25"]
         .iter()
         .any(|hidden| lower.contains(hidden))
-}
-
-/// Whether `text` fits `pattern`, in which the last character `*` stands for any text and another `*` for any text
-/// without a slash. Linear in the text for each `*`; patterns come from whoever grants, never from a guest.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    match pattern.split_first() {
-        None => text.is_empty(),
-        Some((b'*', [])) => true,
-        Some((b'*', rest)) => {
-            let reach = text.iter().position(|b| *b == b'/').unwrap_or(text.len());
-            (0..=reach).any(|n| text.get(n..).is_some_and(|tail| glob(rest, tail)))
-        }
-        Some((p, rest)) => text
-            .split_first()
-            .is_some_and(|(t, tail)| p == t && glob(rest, tail)),
-    }
 }
 
 impl HttpGrant {
@@ -271,6 +361,24 @@ impl HttpGrant {
     /// is another question, asked when it is known.
     pub fn allows(&self, method: &str, url: &Url) -> bool {
         self.methods.allow(method) && self.url.matches(url)
+    }
+
+    /// Whether every request that `wanted` allows is allowed by this grant too.
+    pub fn covers(&self, wanted: &HttpGrant) -> bool {
+        self.methods.covers(&wanted.methods)
+            && self.url.covers(&wanted.url)
+            && self
+                .url
+                .host
+                .reaches_all(self.private, &wanted.url.host, wanted.private)
+    }
+
+    /// The same grant for one of its methods.
+    pub(super) fn with_method(&self, method: &'static str) -> HttpGrant {
+        HttpGrant {
+            methods: Methods::These(vec![method]),
+            ..self.clone()
+        }
     }
 
     pub(super) fn in_words(&self) -> String {

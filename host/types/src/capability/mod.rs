@@ -21,9 +21,12 @@
 //! `+private` at the end of an `http` or `net` grant allows addresses that are not public: loopback, private networks,
 //! link-local and so on.
 
+mod covers;
 mod fs;
+mod glob;
 mod http;
 mod names;
+mod needed;
 mod net;
 mod secret;
 mod sql;
@@ -257,5 +260,9 @@ fn rights<'a>(text: &'a str, known: &[&str]) -> Result<Vec<&'a str>, String> {
     Ok(out)
 }
 
+#[cfg(test)]
+mod covers_laws;
+#[cfg(test)]
+mod covers_tests;
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,14 @@ impl NamePattern {
         }
     }
 
+    /// Whether every name that `wanted` stands for is one that this pattern stands for.
+    pub fn covers(&self, wanted: &NamePattern) -> bool {
+        match self.open {
+            true => wanted.stem.starts_with(&self.stem),
+            false => self == wanted,
+        }
+    }
+
     /// Whether it stands for every name.
     pub fn is_everything(&self) -> bool {
         self.open && self.stem.is_empty()
@@ -128,6 +136,24 @@ impl KvGrant {
     }
 }
 
+impl KvGrant {
+    /// The grant in pieces of one right.
+    pub(super) fn pieces(&self) -> Vec<KvGrant> {
+        let piece = |read: bool| KvGrant {
+            read,
+            write: !read,
+            write_first: !read,
+            bucket: self.bucket.clone(),
+        };
+        let rights = [(self.read, true), (self.write, false)];
+        rights
+            .into_iter()
+            .filter(|(held, _)| *held)
+            .map(|(_, read)| piece(read))
+            .collect()
+    }
+}
+
 /// The text of a pair of rights in the order in which they were written.
 pub(super) fn read_write(read: bool, write: bool, write_first: bool) -> &'static str {
     match (read, write, write_first) {
@@ -160,6 +186,16 @@ pub enum Period {
     Day,
 }
 
+impl Period {
+    fn minutes(self) -> u64 {
+        match self {
+            Period::Minute => 1,
+            Period::Hour => 60,
+            Period::Day => 24 * 60,
+        }
+    }
+}
+
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -180,6 +216,21 @@ pub struct ModelGrant {
 }
 
 impl ModelGrant {
+    /// Whether a budget is never used up before `wanted` is.
+    pub fn covers(&self, wanted: &ModelGrant) -> bool {
+        // In a shorter span all of a longer one's budget can be used; in a longer one that of each span in it, and of one
+        // more where they do not begin together.
+        let (own, other) = (self.period.minutes(), wanted.period.minutes());
+        let spans = match own <= other {
+            true => 1,
+            false => own.div_euclid(other) + 1,
+        };
+        wanted
+            .tokens
+            .checked_mul(spans)
+            .is_some_and(|tokens| self.tokens >= tokens)
+    }
+
     pub(super) fn parse(rest: &str) -> Result<Self, String> {
         let usage = "it is written model:ask:TOKENS/PERIOD with a period of minute, hour or day";
         let budget = rest.strip_prefix("ask:").ok_or(usage)?;

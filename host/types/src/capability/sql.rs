@@ -89,6 +89,13 @@ impl TableGrant {
             columns: Some(columns),
         })
     }
+
+    fn has_column(&self, column: &str) -> bool {
+        match &self.columns {
+            None => true,
+            Some(columns) => columns.iter().any(|own| own.eq_ignore_ascii_case(column)),
+        }
+    }
 }
 
 impl SqlGrant {
@@ -128,35 +135,90 @@ impl SqlGrant {
 
     /// Whether `column` of `table` (none: the table as such, as `COUNT(*)` reads it) may be read.
     pub fn allows_read(&self, database: &str, table: &str, column: Option<&str>) -> bool {
-        self.rights.read && self.covers(database, table, column)
+        self.rights.read && self.names(database, table, column)
     }
 
     /// Whether `column` of `table` (none: whole rows, as inserting and deleting need) may be written.
     pub fn allows_write(&self, database: &str, table: &str, column: Option<&str>) -> bool {
         // Whole rows hold every column: a grant for some of them does not cover that.
-        let whole = column.is_some() || self.table(table).is_none_or(|t| t.columns.is_none());
-        self.rights.write && whole && self.covers(database, table, column)
+        let whole = column.is_some() || self.has_whole(table);
+        self.rights.write && whole && self.names(database, table, column)
     }
 
-    fn table(&self, table: &str) -> Option<&TableGrant> {
+    /// What the grant says of a table; a grant of the whole database says nothing of any.
+    fn entries(&self, table: &str) -> impl Iterator<Item = &TableGrant> {
         self.tables
-            .as_ref()?
             .iter()
-            .find(|t| t.table.eq_ignore_ascii_case(table))
+            .flatten()
+            .filter(move |own| own.table.eq_ignore_ascii_case(table))
     }
 
-    fn covers(&self, database: &str, table: &str, column: Option<&str>) -> bool {
+    /// Whether every column of a table is in the grant.
+    fn has_whole(&self, table: &str) -> bool {
+        self.tables.is_none() || self.entries(table).any(|own| own.columns.is_none())
+    }
+
+    /// Whether everything that `wanted` allows is allowed by this grant too.
+    pub fn covers(&self, wanted: &SqlGrant) -> bool {
+        let rights = (self.rights.read || !wanted.rights.read) && (self.rights.write || !wanted.rights.write);
+        let tables = match (&self.tables, &wanted.tables) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(_), Some(wanted)) => wanted.iter().all(|table| self.covers_table(table)),
+        };
+        rights && self.database.covers(&wanted.database) && tables
+    }
+
+    fn covers_table(&self, wanted: &TableGrant) -> bool {
+        match &wanted.columns {
+            None => self.has_whole(&wanted.table),
+            Some(columns) => columns
+                .iter()
+                .all(|column| self.entries(&wanted.table).any(|own| own.has_column(column))),
+        }
+    }
+
+    /// Whether the grant is about a table; empty: one that is not known. `whole`: about all of it.
+    pub(super) fn touches(&self, database: &str, table: &str, whole: bool) -> bool {
+        self.names_database(database)
+            && match &self.tables {
+                None => true,
+                Some(_) if table.is_empty() => !whole,
+                Some(_) if whole => self.has_whole(table),
+                Some(_) => self.entries(table).next().is_some(),
+            }
+    }
+
+    /// The grant in pieces: one right to one table.
+    pub(super) fn pieces(&self) -> Vec<SqlGrant> {
+        let tables: Vec<Option<Vec<TableGrant>>> = match &self.tables {
+            None => vec![None],
+            Some(tables) => tables.iter().map(|table| Some(vec![table.clone()])).collect(),
+        };
+        let rights = [(self.rights.read, true), (self.rights.write, false)];
+        let mut out = Vec::new();
+        for (_, read) in rights.into_iter().filter(|(held, _)| *held) {
+            out.extend(tables.iter().map(|tables| SqlGrant {
+                rights: SqlRights {
+                    read,
+                    write: !read,
+                    write_first: !read,
+                },
+                database: self.database.clone(),
+                tables: tables.clone(),
+            }));
+        }
+        out
+    }
+
+    fn names(&self, database: &str, table: &str, column: Option<&str>) -> bool {
         if !self.names_database(database) {
             return false;
         }
-        let Some(tables) = &self.tables else { return true };
-        tables
-            .iter()
-            .filter(|t| t.table.eq_ignore_ascii_case(table))
-            .any(|t| match (&t.columns, column) {
-                (None, _) | (Some(_), None) => true,
-                (Some(columns), Some(column)) => columns.iter().any(|c| c.eq_ignore_ascii_case(column)),
-            })
+        self.tables.is_none()
+            || self
+                .entries(table)
+                .any(|own| column.is_none_or(|column| own.has_column(column)))
     }
 
     pub(super) fn in_words(&self) -> String {

@@ -142,7 +142,7 @@ const METADATA: [IpAddr; 11] = [
 /// The kind of address, where it is closed.
 ///
 /// ```
-/// use fact_egress::{Refusal, check_address};
+/// use fact_types::{Refusal, check_address};
 /// assert_eq!(check_address("172.32.0.1".parse()?, false, None), Ok(()));
 /// assert_eq!(check_address("172.31.0.1".parse()?, false, None), Err(Refusal::Private));
 /// assert_eq!(check_address("::ffff:169.254.169.254".parse()?, true, None), Err(Refusal::Metadata));
