@@ -11,8 +11,10 @@ use wasmtime_wasi::I32Exit;
 use crate::Runtime;
 use crate::bindings::fact::plugin::types as wit;
 use crate::grants::Grants;
-use crate::link::Linked;
+use crate::imports::unserved::Unserved;
+use crate::link::{Entry, Linked};
 use crate::meter::{Deadline, Exceeded};
+use crate::plain;
 use crate::state::State;
 
 /// What a call gets.
@@ -22,6 +24,8 @@ pub struct CallInput<'a> {
     pub id: CallId,
     /// The tool's name inside the plugin.
     pub tool: &'a str,
+    /// Of a plain component: the function that the tool is, from [`fact_types::ToolSpec::export`].
+    pub export: Option<&'a str>,
     /// The arguments, a JSON object.
     pub arguments: &'a str,
     /// The answers to an earlier request for input, a JSON object.
@@ -46,7 +50,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn new(code: Code, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Failure {
             code,
             message: message.into(),
@@ -94,7 +98,7 @@ impl CallReport {
 }
 
 /// Longest message that a tool's error may carry on.
-const MESSAGE_MAX: usize = 2000;
+pub(crate) const MESSAGE_MAX: usize = 2000;
 
 impl Runtime {
     /// Runs a call in an instance of its own.
@@ -136,12 +140,7 @@ impl Runtime {
             )),
             Some(Err(_)) => Err(judge(Exceeded::Deadline.into(), &stderr)),
             Some(Ok(Err(trap))) => Err(judge(trap, &stderr)),
-            Some(Ok(Ok(answered))) => weigh(&mut store, &answered)
-                .map_err(|exceeded| judge(exceeded.into(), &stderr))
-                .and_then(|()| match answered {
-                    Ok(outcome) => answer(outcome),
-                    Err(error) => Err(tool_error(error)),
-                }),
+            Some(Ok(Ok(answered))) => answered,
         };
         let fuel = limits
             .fuel
@@ -157,7 +156,8 @@ impl Runtime {
         }
     }
 
-    /// Asks a component for its manifest, with nothing granted to it.
+    /// Asks a component for its manifest, with nothing granted to it. A plain component has none to give: its tools are what
+    /// [`Runtime::plain_tools`] finds.
     ///
     /// # Errors
     /// The failure of the call.
@@ -168,8 +168,14 @@ impl Runtime {
             .store(plugin, &plugin.grants, limits, CallId::new(), deadline)
             .map_err(|error| judge(error, ""))?;
         let _running = self.engines.run();
+        let Entry::Contract(contract) = &plugin.entry else {
+            return Err(Failure::new(
+                Code::BadComponent,
+                "The component does not export `fact:plugin/tools`, and so can't be asked.",
+            ));
+        };
         let run = async {
-            let instance = plugin.pre.instantiate_async(&mut store).await?;
+            let instance = contract.instantiate_async(&mut store).await?;
             instance.fact_plugin_tools().call_describe(&mut store).await
         };
         let ran = tokio::time::timeout_at(deadline.0.into(), run).await;
@@ -266,16 +272,25 @@ async fn guest(
     store: &mut Store<State>,
     plugin: &Linked,
     input: CallInput<'_>,
-) -> wasmtime::Result<Result<wit::Outcome, wit::Error>> {
-    let instance = plugin.pre.instantiate_async(&mut *store).await?;
+) -> wasmtime::Result<Result<Outcome, Failure>> {
+    let contract = match &plugin.entry {
+        Entry::Contract(contract) => contract,
+        Entry::Plain(plain) => return plain::run(store, plain, input.export, input.arguments).await,
+    };
+    let instance = contract.instantiate_async(&mut *store).await?;
     let context = wit::Context {
         resume: input.resume.map(str::to_owned),
         meta: None,
     };
-    instance
+    let answered = instance
         .fact_plugin_tools()
         .call_call(&mut *store, input.tool, input.arguments, &context)
-        .await
+        .await?;
+    weigh(store, &answered)?;
+    Ok(match answered {
+        Ok(outcome) => answer(outcome),
+        Err(error) => Err(tool_error(error)),
+    })
 }
 
 /// Counts an answer towards the output limit. An error is one too: its words come from the guest like any others.
@@ -386,6 +401,8 @@ fn judge(error: wasmtime::Error, stderr: &str) -> Failure {
     };
     let mut failure = if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
         Failure::new(exceeded.code(), format!("The call was stopped: {exceeded}."))
+    } else if let Some(unserved) = error.downcast_ref::<Unserved>() {
+        Failure::new(Code::Denied, format!("The call was stopped: {unserved}."))
     } else if error.downcast_ref::<Trap>() == Some(&Trap::OutOfFuel) {
         Failure::new(Code::Fuel, "The call was stopped: it used up its fuel.")
     } else if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {

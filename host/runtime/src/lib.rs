@@ -17,6 +17,7 @@ mod imports;
 mod lane;
 mod link;
 mod meter;
+mod plain;
 mod state;
 mod witness;
 

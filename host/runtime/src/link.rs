@@ -22,18 +22,29 @@ use crate::imports::filesystem::{Files, HasFiles};
 use crate::imports::journal::{HasJournal, Journal};
 use crate::imports::sockets::{HasLookup, Lookup};
 use crate::imports::sql::{HasSql, Sql};
+use crate::imports::{config, unserved};
+use crate::plain::Plain;
 use crate::state::State;
 use crate::{Runtime, SetupError};
 
 /// A component with its grants, ready to be called.
 #[derive(Clone)]
 pub struct Linked {
-    pub(crate) pre: PluginPre<State>,
+    pub(crate) entry: Entry,
     pub(crate) grants: Arc<Grants>,
     pub(crate) kind: Kind,
     pub(crate) digest: Digest,
     /// Places for calls of this plugin at the same time.
     pub(crate) places: Arc<Semaphore>,
+}
+
+/// How a component is called.
+#[derive(Clone)]
+pub(crate) enum Entry {
+    /// By the plugin contract.
+    Contract(PluginPre<State>),
+    /// By its own functions.
+    Plain(Plain),
 }
 
 impl Linked {
@@ -47,17 +58,23 @@ impl Runtime {
     /// Ties a component to what it was granted.
     ///
     /// # Errors
-    /// When the component does not export the plugin contract, or imports something that is neither WASI 0.2 nor in the
-    /// contract.
+    /// When the component exports neither the plugin contract nor a function that can be a tool; when it imports WASI or the
+    /// contract in a version that this host does not speak, or something that is no function.
     pub fn link(&self, compiled: &Compiled, grants: Grants, limits: &Limits) -> Result<Linked, LoadError> {
         let engine = self.engines.get(compiled.kind)?;
         let mut linker = Linker::<State>::new(engine);
         let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
         world(&mut linker, &grants).map_err(SetupError::Engine)?;
+        config::add_to_linker(&mut linker, &compiled.component).map_err(contract)?;
+        unserved::stand_in(&mut linker, &compiled.component)?;
         let pre = linker.instantiate_pre(&compiled.component).map_err(contract)?;
-        let pre = PluginPre::new(pre).map_err(contract)?;
+        let entry = if compiled.is_contract() {
+            Entry::Contract(PluginPre::new(pre).map_err(contract)?)
+        } else {
+            Entry::Plain(Plain::new(pre, compiled.plain()?))
+        };
         Ok(Linked {
-            pre,
+            entry,
             grants: Arc::new(grants),
             kind: compiled.kind,
             digest: compiled.digest,
@@ -67,7 +84,7 @@ impl Runtime {
 }
 
 /// Everything that a component may import.
-fn world(linker: &mut Linker<State>, grants: &Grants) -> wasmtime::Result<()> {
+pub(crate) fn world(linker: &mut Linker<State>, grants: &Grants) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
 

@@ -74,6 +74,11 @@ pub enum Resource {
     Random,
     /// The host's model.
     Model,
+    /// A function of an interface that the host does not serve.
+    Import {
+        /// Its name as the component imports it: `wasi:keyvalue/store@0.2.0-draft#open`.
+        name: String,
+    },
 }
 
 impl fmt::Display for Resource {
@@ -91,6 +96,7 @@ impl fmt::Display for Resource {
             Resource::Clock { name } => write!(f, "clock {name}"),
             Resource::Random => f.write_str("random"),
             Resource::Model => f.write_str("model"),
+            Resource::Import { name } => write!(f, "import {name}"),
         }
     }
 }

@@ -28,26 +28,31 @@ impl Environment<'_> {
     }
 }
 
+/// The granted variables that are set.
+pub(super) fn granted(grants: &[EnvGrant], witness: &Witness) -> Vec<(String, String)> {
+    if grants.is_empty() {
+        return Vec::new();
+    }
+    let granted = |name: &str| grants.iter().any(|grant| grant.name.matches(name));
+    let found: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| granted(name))
+        .collect();
+    // A variable that is not set was looked at too: the answer depends on its absence.
+    for name in grants.iter().filter_map(|grant| grant.name.exact()) {
+        witness.read(Resource::Env {
+            name: name.to_owned(),
+        });
+    }
+    for (name, _) in &found {
+        witness.read(Resource::Env { name: name.clone() });
+    }
+    found
+}
+
 impl Host for Environment<'_> {
     fn get_environment(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
-        if self.grants.is_empty() {
-            return Ok(Vec::new());
-        }
-        let granted = |name: &str| self.grants.iter().any(|grant| grant.name.matches(name));
-        let found: Vec<(String, String)> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| granted(name))
-            .collect();
-        // A variable that is not set was looked at too: the answer depends on its absence.
-        for name in self.grants.iter().filter_map(|grant| grant.name.exact()) {
-            self.witness.read(Resource::Env {
-                name: name.to_owned(),
-            });
-        }
-        for (name, _) in &found {
-            self.witness.read(Resource::Env { name: name.clone() });
-        }
-        Ok(found)
+        Ok(granted(self.grants, self.witness))
     }
 
     fn get_arguments(&mut self) -> wasmtime::Result<Vec<String>> {

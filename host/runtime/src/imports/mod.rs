@@ -1,5 +1,6 @@
 //! The host side of every import. One file an outside world; each notes what it did with the witness.
 
+pub(crate) mod config;
 pub(crate) mod denied;
 pub(crate) mod environment;
 pub(crate) mod filesystem;
@@ -7,4 +8,5 @@ pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod sockets;
 pub(crate) mod sql;
+pub(crate) mod unserved;
 pub(crate) mod world;

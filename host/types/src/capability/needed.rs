@@ -68,6 +68,8 @@ impl Resource {
             Resource::Random => Some(Capability::RandomSecure),
             // How many tokens, only a person can say.
             Resource::Model => None,
+            // What the host does not serve, no grant opens.
+            Resource::Import { .. } => None,
         }
     }
 }
