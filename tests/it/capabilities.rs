@@ -1,6 +1,7 @@
 //! Grants that are given and taken while the host runs, by this process or by another one.
 
-use fact_core::types::{Code, PluginName};
+use fact_core::Added;
+use fact_core::types::{Code, PluginName, Terms};
 use fact_tests::guests;
 use serde_json::json;
 
@@ -20,28 +21,31 @@ fn a_grant_holds_for_the_next_call_and_so_does_its_end() {
         // Twice, so that nothing that was linked before is used again.
         for _ in 0..2 {
             assert_eq!(code(&query().await), Some(Code::Denied));
-            assert!(
+            assert_eq!(
+                Added::New,
                 rig.host
                     .registry()
-                    .grant(&plugin, &capability, "test", Some("to see"))
+                    .grant(&plugin, &capability, &Terms::default(), "test", Some("to see"))
                     .unwrap()
                     .0
             );
             assert!(
-                !rig.host
-                    .registry()
-                    .grant(&plugin, &capability, "test", None)
-                    .unwrap()
-                    .0,
+                Added::Same
+                    == rig
+                        .host
+                        .registry()
+                        .grant(&plugin, &capability, &Terms::default(), "test", None)
+                        .unwrap()
+                        .0,
                 "it has it already"
             );
             assert_eq!(
                 query().await.json().unwrap()["rows"],
                 json!([[68_500_000_000_i64]])
             );
-            assert!(rig.host.registry().revoke(&plugin, &capability).unwrap());
+            assert_eq!(rig.host.registry().revoke(&plugin, &capability, &Terms::default()).unwrap(), 1);
             assert!(
-                !rig.host.registry().revoke(&plugin, &capability).unwrap(),
+                rig.host.registry().revoke(&plugin, &capability, &Terms::default()).unwrap() == 0,
                 "it is gone already"
             );
         }
@@ -63,10 +67,10 @@ fn another_host_on_the_same_folder_counts() {
             giver
                 .host
                 .registry()
-                .grant(&plugin, &capability, "test", None)
+                .grant(&plugin, &capability, &Terms::default(), "test", None)
                 .unwrap();
             assert_eq!(code(&query().await), None);
-            giver.host.registry().revoke(&plugin, &capability).unwrap();
+            giver.host.registry().revoke(&plugin, &capability, &Terms::default()).unwrap();
             assert_eq!(code(&query().await), Some(Code::Denied));
         }
         two.install_echo().await;
@@ -74,7 +78,7 @@ fn another_host_on_the_same_folder_counts() {
             one.answer("echo_run", json!({ "text": "x" })).await,
             json!({ "text": "x" })
         );
-        one.host.registry().remove(&"echo".parse().unwrap()).unwrap();
+        one.host.registry().remove(&"echo".parse().unwrap(), std::time::Duration::ZERO).await.unwrap();
         assert_eq!(
             code(&two.call("echo_run", json!({ "text": "x" })).await),
             Some(Code::NotFound)
@@ -107,17 +111,17 @@ fn a_folder_is_one_folder_however_it_is_spelled() {
         let (_, kept) = rig
             .host
             .registry()
-            .grant(&plugin, &by_link, "test", None)
+            .grant(&plugin, &by_link, &Terms::default(), "test", None)
             .unwrap();
         assert_eq!(kept.to_string(), format!("fs:read:{}", real.display()));
         assert_eq!(code(&read().await), None);
-        assert!(rig.host.registry().revoke(&plugin, &by_link).unwrap());
+        assert_eq!(rig.host.registry().revoke(&plugin, &by_link, &Terms::default()).unwrap(), 1);
         assert_eq!(code(&read().await), Some(Code::Denied));
         rig.host
             .registry()
-            .grant(&plugin, &by_link, "test", None)
+            .grant(&plugin, &by_link, &Terms::default(), "test", None)
             .unwrap();
-        assert!(rig.host.registry().revoke(&plugin, &kept).unwrap());
+        assert_eq!(rig.host.registry().revoke(&plugin, &kept, &Terms::default()).unwrap(), 1);
         assert_eq!(code(&read().await), Some(Code::Denied));
     });
 }
@@ -132,7 +136,7 @@ fn what_can_not_be_granted_is_refused() {
         let grant = |plugin: &PluginName, capability: &str| {
             rig.host
                 .registry()
-                .grant(plugin, &capability.parse().unwrap(), "test", None)
+                .grant(plugin, &capability.parse().unwrap(), &Terms::default(), "test", None)
                 .unwrap_err()
                 .code
         };

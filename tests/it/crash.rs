@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fact_core::types::{Capability, Digest, PluginName};
+use fact_core::types::{Capability, Digest, PluginName, Terms};
 use fact_core::{Host, InstallOptions, Source};
 use fact_store::{DatabaseConfig, Databases, SqlLimits, Store, Value};
 use fact_tests::guests;
@@ -351,7 +351,7 @@ fn victim(data: &Path, round: &str) {
                 change(What::Grant(plugin.clone(), capability.to_owned()), || async {
                     rig.host
                         .registry()
-                        .grant(&name(&plugin), &capability.parse().unwrap(), "victim", None)
+                        .grant(&name(&plugin), &capability.parse().unwrap(), &Terms::default(), "victim", None)
                         .unwrap();
                 })
                 .await;
@@ -359,7 +359,7 @@ fn victim(data: &Path, round: &str) {
             change(What::Revoke(plugin.clone(), GRANTS[1].to_owned()), || async {
                 rig.host
                     .registry()
-                    .revoke(&name(&plugin), &GRANTS[1].parse().unwrap())
+                    .revoke(&name(&plugin), &GRANTS[1].parse().unwrap(), &Terms::default())
                     .unwrap();
             })
             .await;
@@ -369,7 +369,11 @@ fn victim(data: &Path, round: &str) {
             }
             if let Some(before) = before.replace(plugin) {
                 change(What::Remove(before.clone()), || async {
-                    rig.host.registry().remove(&name(&before)).unwrap();
+                    rig.host
+                        .registry()
+                        .remove(&name(&before), Duration::ZERO)
+                        .await
+                        .unwrap();
                 })
                 .await;
             }

@@ -70,7 +70,11 @@ fn check(cases: &[(&str, &str, String, Ends)]) {
                 (Ends::Call(expected), Ok(())) => {
                     let answer = rig.call("forged_run", json!({})).await;
                     assert_eq!(code(&answer), *expected, "{what}: {answer:?}");
-                    rig.host.registry().remove(&name).unwrap();
+                    rig.host
+                        .registry()
+                        .remove(&name, std::time::Duration::ZERO)
+                        .await
+                        .unwrap();
                 }
                 (_, installed) => panic!("{what}: installing it came to {installed:?}"),
             }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fact_core::types::{Access, Code, Resource};
+use fact_core::types::{Access, Code, Resource, Terms};
 use fact_tests::guests;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde_json::{Value, json};
@@ -284,7 +284,7 @@ fn rights_hold_inside_the_folder() {
         for (rights, way, path, to, seen) in cases {
             let field = Field::new();
             let grant = field.grant(rights).parse().unwrap();
-            rig.host.registry().grant(&plugin, &grant, "test", None).unwrap();
+            rig.host.registry().grant(&plugin, &grant, &Terms::default(), "test", None).unwrap();
             let arguments = json!({ "way": way, "path": field.path(path), "to": to });
             let answer = rig.call("fs-escape_attempt", arguments).await;
             match seen {
@@ -312,7 +312,7 @@ fn rights_hold_inside_the_folder() {
                     "{way} {path}"
                 );
             }
-            rig.host.registry().revoke(&plugin, &grant).unwrap();
+            rig.host.registry().revoke(&plugin, &grant, &Terms::default()).unwrap();
         }
     });
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use fact_core::Config;
-use fact_core::types::{Access, ByteSize, Code, Resource, Span};
+use fact_core::types::{Access, ByteSize, Code, Resource, Span, Terms};
 use fact_tests::{Guest, guests};
 use serde_json::{Value, json};
 
@@ -253,7 +253,7 @@ fn lies_read_only() {
         // With one to write it writes, and the receipt says what it did, whatever it says itself.
         let plugin = "lies-read-only".parse().unwrap();
         let grant = format!("fs:write:{}", folder.path().display()).parse().unwrap();
-        rig.host.registry().grant(&plugin, &grant, "test", None).unwrap();
+        rig.host.registry().grant(&plugin, &grant, &Terms::default(), "test", None).unwrap();
         let answer = rig.call("lies-read-only_run", json!({ "path": path })).await;
         assert!(path.exists() == saw(&answer, Access::Write, file), "{answer:?}");
         rig.check_unharmed().await;
@@ -369,6 +369,7 @@ fn env_dump() {
             .grant(
                 &"env-dump".parse().unwrap(),
                 &"env:read:PATH".parse().unwrap(),
+                &Terms::default(),
                 "test",
                 None,
             )

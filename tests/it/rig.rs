@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fact_core::types::{Access, Code, Resource};
+use fact_core::types::{Access, Code, Resource, Terms};
 use fact_core::{Answer, Config, Host, InstallOptions, Source};
 use fact_tests::{Guest, guests};
 use serde_json::{Value, json};
@@ -95,7 +95,10 @@ impl Rig {
     ) -> Result<(), fact_core::types::Error> {
         let options = InstallOptions {
             name: None,
-            grants: grants.iter().map(|grant| grant.parse().unwrap()).collect(),
+            grants: grants
+                .iter()
+                .map(|grant| (grant.parse().unwrap(), Terms::default()))
+                .collect(),
             by: "test".to_owned(),
         };
         let source = Source::Bytes {

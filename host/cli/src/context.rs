@@ -71,7 +71,13 @@ impl Context {
         if let Some(host) = self.host.get() {
             return Ok(Arc::clone(host));
         }
-        self.open(self.config()?).await
+        let host = self.open(self.config()?).await?;
+        // What was put into the folder since the last time is there for this verb already.
+        let looked = host.registry().look_at_drop_in(&host.drop_in_folder()).await;
+        for event in looked? {
+            self.screen.note(format!("drop-in folder: {}", crate::verbs::drop_in_event(&event)));
+        }
+        Ok(host)
     }
 
     /// Opens a host with settings of a verb's own.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fact_registry::{Plugin, Tool};
+use fact_registry::{Allowance, Plugin, Tool};
 use fact_runtime::{CallInput, CallReport, Failure};
 use fact_types::{CallId, Code, Effects, Error, Limits, Outcome, Receipt, ToolCall, ToolOutput};
 use serde::Serialize;
@@ -147,8 +147,14 @@ impl Host {
         self.admit()?;
         let (plugin, tool) = self.registry().tool(&call.tool)?;
         let arguments = validate(&tool, call)?;
-        authorise(&plugin)?;
-        let report = self.run(&plugin, &tool, call, &arguments, receipt).await?;
+        authorise(&plugin, &tool)?;
+        let allowance = self.allow(&plugin, &tool, call).await?;
+        let report = self
+            .run(&plugin, &tool, call, &arguments, &allowance, receipt)
+            .await?;
+        self.registry()
+            .settle(&plugin, allowance, &report.effects)
+            .await;
         settle(report, receipt)
     }
 
@@ -160,6 +166,13 @@ impl Host {
         Ok(())
     }
 
+    /// Stage: the grants that hold for this call.
+    async fn allow(&self, plugin: &Arc<Plugin>, tool: &Tool, call: &ToolCall) -> Result<Allowance, Error> {
+        self.registry()
+            .allow(plugin, &tool.spec.name, &call.principal)
+            .await
+    }
+
     /// Stage: run the tool in a fresh instance.
     async fn run(
         &self,
@@ -167,9 +180,11 @@ impl Host {
         tool: &Tool,
         call: &ToolCall,
         arguments: &str,
+        allowance: &Allowance,
         receipt: &mut Receipt,
     ) -> Result<CallReport, Error> {
         receipt.component = Some(plugin.row.digest);
+        let _active = plugin.enter();
         // Loading counts for no call's deadline, since the next call needs it too; but no caller waits for ever.
         let linked = tokio::time::timeout(LOADING_MAX, self.registry().linked(plugin))
             .await
@@ -189,7 +204,8 @@ impl Host {
             tool: tool.spec.name.as_str(),
             arguments,
             resume: resume.as_deref(),
-            grants: None,
+            export: tool.spec.export.as_deref(),
+            grants: allowance.grants.as_ref(),
         };
         Ok(self.runtime().call(linked, &limits, input, self.stopped()).await)
     }
@@ -197,7 +213,7 @@ impl Host {
 
 /// Stage: the arguments fit the tool's schema.
 fn validate(tool: &Tool, call: &ToolCall) -> Result<String, Error> {
-    let arguments = tool.schema.check(&call.arguments)?.to_string();
+    let arguments = tool.schema()?.check(&call.arguments)?.to_string();
     if arguments.len() > MAX_ARGUMENTS {
         return Err(Error::new(
             Code::InvalidInput,
@@ -210,15 +226,23 @@ fn validate(tool: &Tool, call: &ToolCall) -> Result<String, Error> {
     Ok(arguments)
 }
 
-/// Stage: the caller may call this tool. On one machine with one user, that is a question of the plugin alone.
-fn authorise(plugin: &Plugin) -> Result<(), Error> {
-    if plugin.row.enabled {
-        return Ok(());
+/// Stage: the caller may call this tool. On one machine with one user, that is a question of the tool alone.
+fn authorise(plugin: &Plugin, tool: &Tool) -> Result<(), Error> {
+    let name = &plugin.row.name;
+    if !plugin.row.enabled {
+        return Err(Error::new(
+            Code::Denied,
+            format!("The plugin `{name}` is disabled. `fact plugin enable {name}` enables it."),
+        ));
     }
-    Err(Error::new(
-        Code::Denied,
-        format!("The plugin `{}` is disabled.", plugin.row.name),
-    ))
+    if !tool.enabled {
+        let id = &tool.id;
+        return Err(Error::new(
+            Code::Denied,
+            format!("The tool `{id}` is disabled. `fact tool enable {id}` enables it."),
+        ));
+    }
+    Ok(())
 }
 
 /// Stage: what the runtime reports becomes the answer and the receipt.

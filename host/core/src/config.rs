@@ -16,6 +16,9 @@ use crate::environment::Layer;
 pub struct Config {
     /// Where the host keeps what it knows.
     pub data_dir: PathBuf,
+    /// A folder whose components are installed. None: `plugins` in the data folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drop_in: Option<PathBuf>,
     /// What is logged, and how.
     pub log: LogConfig,
     /// How many calls run.
@@ -91,6 +94,7 @@ impl Default for Config {
             data_dir: folders
                 .as_ref()
                 .map_or_else(|| PathBuf::from("fact-data"), |f| f.data_dir().to_path_buf()),
+            drop_in: None,
             log: LogConfig::default(),
             runtime: RuntimeSection::default(),
             limits: Limits::default(),
@@ -146,6 +150,13 @@ impl Config {
             data_dir: folder.into(),
             ..Config::default()
         }
+    }
+
+    /// The folder whose components are installed.
+    pub fn drop_in_folder(&self) -> PathBuf {
+        self.drop_in
+            .clone()
+            .unwrap_or_else(|| self.data_dir.join("plugins"))
     }
 
     /// Where the demo finance database is, once it is seeded. From then on plugins can be granted it as `finance`.

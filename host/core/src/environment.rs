@@ -1,7 +1,7 @@
 //! Where settings come from: a file, and environment variables. Flags are a layer that the command line makes.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fact_types::Limits;
 
@@ -119,6 +119,7 @@ fn full() -> Option<toml::Value> {
     };
     let config = Config {
         limits,
+        drop_in: Some(PathBuf::new()),
         ..Config::default()
     };
     toml::Value::try_from(config).ok()
@@ -126,8 +127,10 @@ fn full() -> Option<toml::Value> {
 
 /// Paths in a file are relative to the file.
 fn relative_paths(file: &Path, table: &mut toml::Table) {
-    if let Some(path) = table.get_mut("data_dir") {
-        beside(file, path);
+    for name in ["data_dir", "drop_in"] {
+        if let Some(path) = table.get_mut(name) {
+            beside(file, path);
+        }
     }
     if let Some(toml::Value::Table(databases)) = table.get_mut("databases") {
         for (_, database) in databases.iter_mut() {

@@ -1,11 +1,12 @@
 //! The host: everything, built from the configuration.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fact_egress::{Egress, EgressConfig};
-use fact_registry::{LimitPolicy, Registry};
+use fact_registry::{LimitPolicy, Registry, RegistryConfig};
 use fact_runtime::{Runtime, RuntimeConfig, Services};
 use fact_store::{Databases, SqlLimits, Store};
 use fact_types::{CallId, Effects, Error, Receipt};
@@ -92,13 +93,16 @@ impl Host {
             all: config.limits.clone(),
             plugins: config.plugins.clone(),
         };
-        let registry = Registry::new(
-            Arc::clone(&store),
-            Arc::clone(&runtime),
-            data.join("components"),
+        let registry = Registry::new(RegistryConfig {
+            store: Arc::clone(&store),
+            runtime: Arc::clone(&runtime),
+            folder: data.join("components"),
             limits,
-        )
+            downloads: Egress::new(downloads(&config)?).map_err(OpenError::Egress)?,
+            component_size: fact_runtime::MAX_COMPONENT,
+        })
         .map_err(OpenError::Folder)?;
+        std::fs::create_dir_all(config.drop_in_folder()).map_err(OpenError::Folder)?;
         let (stop, _) = watch::channel(Stop::No);
         Ok(Host {
             config,
@@ -118,6 +122,11 @@ impl Host {
     /// The installed plugins.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// The folder whose components are installed: see [`Registry::look_at_drop_in`] and [`Registry::watch_drop_in`].
+    pub fn drop_in_folder(&self) -> PathBuf {
+        self.config.drop_in_folder()
     }
 
     /// The databases that plugins may be granted.
@@ -212,6 +221,15 @@ fn databases(config: &Config) -> BTreeMap<String, fact_store::DatabaseConfig> {
         );
     }
     all
+}
+
+/// The way out for downloads of components: larger answers, and more time for them.
+fn downloads(config: &Config) -> Result<EgressConfig, OpenError> {
+    Ok(EgressConfig {
+        max_response_body: fact_runtime::MAX_COMPONENT as u64 + 1,
+        request_timeout_max: Duration::from_secs(600),
+        ..egress(config)?
+    })
 }
 
 fn egress(config: &Config) -> Result<EgressConfig, OpenError> {

@@ -1,46 +1,16 @@
-//! Installing and removing.
+//! Installing, removing, enabling and disabling.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use fact_runtime::{Grants, LoadError, MAX_COMPONENT};
-use fact_store::PluginRow;
-use fact_types::{Capability, Code, Digest, Error, Limits, Manifest, PluginName, Span};
+use fact_store::NewGrant;
+use fact_types::{Capability, Code, Digest, Error, PluginName, Terms, ToolId};
+use jiff::Timestamp;
 
-use crate::grants::{now, settle};
-use crate::plugin::{Grant, Plugin};
-use crate::{Registry, store_failed};
-
-/// Most tools of a plugin. The largest known MCP servers offer some hundred.
-const MAX_TOOLS: usize = 256;
-
-/// Largest manifest, as JSON.
-const MAX_MANIFEST: usize = 4 << 20;
-
-/// Longest name, title, version or licence, in bytes. People read these in lists.
-const MAX_WORDS: usize = 200;
-
-/// Most capabilities that a plugin may ask for. People read these one by one.
-const MAX_REQUESTS: usize = 64;
-
-/// Longest description. Models read these.
-const MAX_DESCRIPTION: usize = 16 << 10;
-
-/// Where a component comes from.
-#[derive(Debug, Clone)]
-pub enum Source {
-    /// A file.
-    File(PathBuf),
-    /// Bytes that the host has already, with a name for them, such as `builtin:sql`.
-    Bytes {
-        /// What to call the source.
-        label: String,
-        /// The component.
-        bytes: Vec<u8>,
-    },
-}
+use crate::grants::settle;
+use crate::plugin::Plugin;
+use crate::source::Source;
+use crate::{Registry, blocking, io_failed, store_failed};
 
 /// How to install.
 #[derive(Debug, Clone, Default)]
@@ -48,14 +18,14 @@ pub struct InstallOptions {
     /// The name to install under. None: the one in the manifest.
     pub name: Option<PluginName>,
     /// What to grant along with it.
-    pub grants: Vec<Capability>,
+    pub grants: Vec<(Capability, Terms)>,
     /// Who installs.
     pub by: String,
 }
 
 impl Registry {
-    /// Installs a component: checks it, compiles it, asks it once, with nothing granted, what it is, and keeps it. It is
-    /// installed for good when this returns, and not at all when it fails.
+    /// Installs a component: inspects it, compiles it, reads what it says about itself (or asks it once, with nothing
+    /// granted), tries it, and keeps it. It is installed for good when this returns, and not at all when it fails.
     ///
     /// Installing the same component again under the same name changes nothing but adds the grants.
     ///
@@ -67,358 +37,124 @@ impl Registry {
         source: Source,
         options: InstallOptions,
     ) -> Result<Arc<Plugin>, Error> {
-        let (label, bytes) = blocking(move || read(source)).await?;
-        let digest = Digest::of(&bytes);
-        let installed = self.install_bytes(label, bytes, digest, options).await;
-        // What was refused leaves nothing behind, unless it is in use under another name.
-        if installed.is_err()
-            && self
-                .store
-                .digests_in_use()
-                .is_ok_and(|used| !used.contains(&digest))
-        {
-            self.runtime.forget(digest);
+        let mut grants = Vec::new();
+        for (capability, terms) in &options.grants {
+            grants.push((settle(capability)?, terms.clone()));
         }
-        installed
-    }
-
-    async fn install_bytes(
-        self: &Arc<Self>,
-        label: String,
-        bytes: Vec<u8>,
-        digest: Digest,
-        options: InstallOptions,
-    ) -> Result<Arc<Plugin>, Error> {
-        let grants = options.grants.iter().map(settle).collect::<Result<Vec<_>, _>>()?;
-        let registry = Arc::clone(self);
-        let bytes = Arc::new(bytes);
-        let limits = self.describing();
-        let linked = {
-            let (registry, bytes, limits) = (Arc::clone(&registry), Arc::clone(&bytes), limits.clone());
-            blocking(move || {
-                let compiled = registry
-                    .runtime
-                    .load(digest, &limits, || Ok(bytes.to_vec()))
-                    .map_err(bad)?;
-                registry
-                    .runtime
-                    .link(&compiled, Grants::default(), &limits)
-                    .map_err(bad)
-            })
-            .await?
-        };
-        let text = self.runtime.describe(&linked, &limits).await.map_err(|failure| {
-            tracing::warn!(log = failure.log, "a component failed to describe itself");
-            Error::new(
-                Code::BadComponent,
-                format!(
-                    "The component can't say what it is ({}): {}",
-                    failure.code, failure.message
-                ),
-            )
-        })?;
-        let manifest = manifest(&text)?;
-        let name = match options.name {
-            Some(name) => name,
-            None => manifest.name.parse().map_err(|error| {
-                Error::new(
-                    Code::BadComponent,
-                    format!("{error}. Choose another name with --name."),
-                )
-            })?,
-        };
-        let row = PluginRow {
-            name: name.clone(),
-            digest,
-            manifest: serde_json::to_string(&manifest).map_err(|_| Error::internal())?,
-            source: label,
-            installed_at: now(),
-            enabled: true,
-        };
-        // Everything that using it will need, tried before it is called installed.
-        Plugin::new(row.clone(), Vec::new(), &self.limits).map_err(|why| {
-            Error::new(
-                Code::BadComponent,
-                format!("The plugin can't be installed: {why}."),
-            )
-        })?;
-
+        let prepared = self.prepare(source, options.name).await?;
+        let name = prepared.name.clone();
         let registry = Arc::clone(self);
         let commit = move || {
-            let exclusive = registry.components.lock().map_err(io_failed)?;
-            let there = registry.store.plugin(&row.name).map_err(store_failed)?;
-            if let Some(there) = there.as_ref().filter(|there| there.digest != row.digest) {
-                return Err(Error::new(
-                    Code::Conflict,
-                    format!(
-                        "A plugin `{}` is installed already, from {}. Remove it first with `fact plugin remove {}`, or choose \
-                         another name with --name.",
-                        row.name, there.source, row.name
-                    ),
-                ));
-            }
-            registry
-                .components
-                .put(&exclusive, digest, &bytes)
-                .map_err(io_failed)?;
-            let grants: Vec<Grant> = grants
+            let grants: Vec<NewGrant> = grants
                 .into_iter()
-                .map(|capability| Grant {
-                    plugin: row.name.clone(),
+                .map(|(capability, terms)| NewGrant {
+                    plugin: prepared.name.clone(),
                     capability,
+                    terms,
                     granted_by: options.by.clone(),
-                    granted_at: now(),
+                    granted_at: Timestamp::now(),
                     reason: Some("at installation".to_owned()),
                 })
                 .collect();
+            let exclusive = registry.components.lock().map_err(io_failed)?;
             registry
+                .components
+                .put(&exclusive, prepared.digest, &prepared.bytes)
+                .map_err(io_failed)?;
+            let put = registry
                 .store
-                .put_plugin(&there.unwrap_or(row), &grants)
-                .map_err(store_failed)
+                .put_plugin(&prepared.row(), &grants)
+                .map_err(store_failed);
+            if !matches!(put, Ok(true)) {
+                registry.sweep(&exclusive, &[prepared.digest]);
+            }
+            if put? {
+                return Ok(());
+            }
+            let there = registry.plugin(&prepared.name)?;
+            Err(taken(&there, &prepared.label))
         };
         blocking(commit).await?;
         self.plugin(&name)
     }
 
-    /// Removes a plugin with its grants. Calls that run go on to their end.
+    /// Removes a plugin with its grants and its other versions. No new call reaches it; those that run have `patience` to
+    /// end. True: none runs any more. Calls that outlast the patience go on to their own deadline.
     ///
     /// # Errors
     /// `not-found` when it is not installed.
-    pub fn remove(&self, name: &PluginName) -> Result<(), Error> {
-        let exclusive = self.components.lock().map_err(io_failed)?;
+    pub async fn remove(self: &Arc<Self>, name: &PluginName, patience: Duration) -> Result<bool, Error> {
         let plugin = self.plugin(name)?;
-        self.store.remove_plugin(name).map_err(store_failed)?;
-        let digest = plugin.row.digest;
-        if !self
-            .store
-            .digests_in_use()
-            .map_err(store_failed)?
-            .contains(&digest)
-        {
-            self.runtime.forget(digest);
-            if let Err(error) = self.components.remove(&exclusive, digest) {
+        let (registry, gone) = (Arc::clone(self), name.clone());
+        blocking(move || {
+            let exclusive = registry.components.lock().map_err(io_failed)?;
+            let before = registry.store.digests_in_use().map_err(store_failed)?;
+            if !registry.store.remove_plugin(&gone).map_err(store_failed)? {
+                return Err(crate::no_plugin(&gone));
+            }
+            registry.sweep(&exclusive, &before);
+            Ok(())
+        })
+        .await?;
+        Ok(plugin.drained(patience).await)
+    }
+
+    /// Allows or forbids calls of a plugin.
+    ///
+    /// # Errors
+    /// `not-found` when it is not installed.
+    pub fn enable(&self, name: &PluginName, enabled: bool) -> Result<(), Error> {
+        match self.store.enable_plugin(name, enabled) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(crate::no_plugin(name)),
+            Err(error) => Err(store_failed(error)),
+        }
+    }
+
+    /// Allows or forbids calls of one tool.
+    ///
+    /// # Errors
+    /// `not-found` when there is no such tool.
+    pub fn enable_tool(&self, id: &ToolId, enabled: bool) -> Result<(), Error> {
+        self.tool(id)?;
+        match self.store.enable_tool(&id.plugin, &id.tool, enabled) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(crate::no_plugin(&id.plugin)),
+            Err(error) => Err(store_failed(error)),
+        }
+    }
+
+    /// Deletes what is kept of components that nobody uses any more.
+    pub(crate) fn sweep(&self, exclusive: &crate::components::Exclusive, before: &[Digest]) {
+        // What can't be read must not be taken for garbage.
+        let Ok(used) = self.store.digests_in_use() else {
+            return;
+        };
+        for digest in before.iter().filter(|digest| !used.contains(digest)) {
+            self.runtime.forget(*digest);
+            if let Err(error) = self.components.remove(exclusive, *digest) {
                 tracing::warn!(%error, %digest, "a component that nobody uses any more can't be deleted");
             }
         }
-        Ok(())
     }
 
-    /// The limits under which a component says what it is.
-    fn describing(&self) -> Limits {
-        Limits {
-            deadline: Span::secs(10).min(self.limits.all.deadline),
-            ..self.limits.all.clone()
+    /// Forgets components that were looked at and not kept.
+    pub(crate) fn discard(&self, digests: &[Digest]) {
+        match self.components.lock() {
+            Ok(exclusive) => self.sweep(&exclusive, digests),
+            Err(error) => tracing::warn!(%error, "the folder of components can't be locked"),
         }
     }
 }
 
-/// Runs something that blocks where that is fine.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => {
-            tracing::error!(%error, "a task of an installation failed");
-            Err(Error::internal())
-        }
-    }
-}
-
-fn read(source: Source) -> Result<(String, Vec<u8>), Error> {
-    let path = match source {
-        Source::Bytes { label, bytes } => return Ok((label, bytes)),
-        Source::File(path) => path,
-    };
-    let shown = path.display();
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::new(Code::NotFound, format!("There is no file `{shown}`.")),
-        kind => Error::new(Code::Unavailable, format!("`{shown}` can't be read: {kind}.")),
-    };
-    // Looked at before it is opened: opening a pipe waits for someone to write.
-    let kind = std::fs::metadata(&path).map_err(failed)?;
-    if !kind.is_dir() && !kind.is_file() {
-        return Err(Error::new(
-            Code::InvalidInput,
-            format!("`{shown}` is no regular file."),
-        ));
-    }
-    let file = File::open(&path).map_err(failed)?;
-    if kind.is_dir() {
-        return Err(Error::new(
-            Code::InvalidInput,
-            format!("`{shown}` is a folder; name the component's .wasm file in it."),
-        ));
-    }
-    let mut bytes = Vec::new();
-    // One byte more than allowed shows that there is more.
-    file.take(MAX_COMPONENT as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    let label = std::path::absolute(&path)
-        .unwrap_or_else(|_| path.clone())
-        .display()
-        .to_string();
-    Ok((label, bytes))
-}
-
-/// Parses and checks what a component says about itself.
-fn manifest(text: &str) -> Result<Manifest, Error> {
-    let wrong = |why: String| {
-        Error::new(
-            Code::BadComponent,
-            format!("The plugin's manifest is wrong: {why}."),
-        )
-    };
-    if text.len() > MAX_MANIFEST {
-        return Err(wrong(format!(
-            "it has {} bytes; at most {MAX_MANIFEST} are allowed",
-            text.len()
-        )));
-    }
-    let manifest: Manifest = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
-    if manifest.tools.is_empty() {
-        return Err(wrong("it has no tools".to_owned()));
-    }
-    if manifest.tools.len() > MAX_TOOLS {
-        return Err(wrong(format!(
-            "it has {} tools; at most {MAX_TOOLS} are allowed",
-            manifest.tools.len()
-        )));
-    }
-    let long = |what: &str, text: &str, most: usize| {
-        if text.len() <= most {
-            return Ok(());
-        }
-        Err(wrong(format!(
-            "{what} has {} bytes; at most {most} are allowed",
-            text.len()
-        )))
-    };
-    long("its name", &manifest.name, MAX_WORDS)?;
-    long("its version", &manifest.version, MAX_WORDS)?;
-    long("its licence", &manifest.license, MAX_WORDS)?;
-    long("its description", &manifest.description, MAX_DESCRIPTION)?;
-    if manifest.capabilities.len() > MAX_REQUESTS {
-        return Err(wrong(format!(
-            "it asks for {} capabilities; at most {MAX_REQUESTS} are allowed",
-            manifest.capabilities.len()
-        )));
-    }
-    for request in &manifest.capabilities {
-        long(
-            "a capability that it asks for",
-            &request.capability,
-            fact_types::capability::MAX_LEN,
-        )?;
-        long("a reason", &request.reason, fact_types::capability::MAX_LEN)?;
-    }
-    let mut names = std::collections::BTreeSet::new();
-    for tool in &manifest.tools {
-        long(
-            &format!("the title of `{}`", tool.name),
-            tool.title.as_deref().unwrap_or_default(),
-            MAX_WORDS,
-        )?;
-        if let Some(schema) = &tool.output_schema {
-            crate::schema::Schema::output(schema)
-                .map_err(|why| wrong(format!("tool `{}`: {why}", tool.name)))?;
-        }
-        if !names.insert(&tool.name) {
-            return Err(wrong(format!("two tools are called `{}`", tool.name)));
-        }
-        if tool.description.len() > MAX_DESCRIPTION {
-            return Err(wrong(format!(
-                "the description of `{}` has {} bytes; at most {MAX_DESCRIPTION} are allowed",
-                tool.name,
-                tool.description.len()
-            )));
-        }
-    }
-    Ok(manifest)
-}
-
-fn bad(error: LoadError) -> Error {
-    match error {
-        LoadError::Setup(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "the engine can't start");
-            Error::internal()
-        }
-        error => Error::new(
-            Code::BadComponent,
-            format!("The plugin can't be installed: {error}."),
-        ),
-    }
-}
-
-fn io_failed(error: std::io::Error) -> Error {
-    tracing::error!(%error, "the folder of components can't be used");
+fn taken(there: &Plugin, label: &str) -> Error {
+    let name = &there.row.name;
     Error::new(
-        Code::Unavailable,
-        format!("The data folder can't be written: {}.", error.kind()),
+        Code::Conflict,
+        format!(
+            "A plugin `{name}` is installed already, from {}. `fact plugin update {name} {label}` makes this a new version of it; \
+             `--name` installs it beside, under another name.",
+            there.row.source
+        ),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Value, json};
-
-    #[test]
-    fn manifests_are_bounded() {
-        let good = json!({
-            "name": "p",
-            "tools": [{ "name": "t", "input_schema": { "type": "object" } }]
-        });
-        manifest(&good.to_string()).unwrap();
-        let long = "x".repeat(MAX_DESCRIPTION + 1);
-        let request = json!({ "capability": "clock:wall", "reason": "" });
-        // A place in the manifest, what stands there, and a word of the refusal.
-        let cases: &[(&str, Value, &str)] = &[
-            ("/name", json!(long), "its name"),
-            ("/version", json!(long), "its version"),
-            ("/license", json!(long), "its licence"),
-            ("/description", json!(long), "its description"),
-            (
-                "/capabilities",
-                json!(vec![request; MAX_REQUESTS + 1]),
-                "asks for",
-            ),
-            ("/capabilities", json!([{ "capability": long }]), "a capability"),
-            (
-                "/capabilities",
-                json!([{ "capability": "x", "reason": long }]),
-                "a reason",
-            ),
-            ("/tools", json!([]), "no tools"),
-            ("/tools/0/title", json!(long), "the title"),
-            ("/tools/0/description", json!(long), "the description of"),
-            (
-                "/tools/0/output_schema",
-                json!({ "$ref": "file:///etc/passwd" }),
-                "only `#/…`",
-            ),
-            (
-                "/tools/0/output_schema",
-                json!({ "type": "nonsense" }),
-                "output schema is wrong",
-            ),
-        ];
-        for (place, value, word) in cases {
-            let mut text = good.clone();
-            let (parent, key) = place.rsplit_once('/').unwrap();
-            text.pointer_mut(parent).unwrap()[key] = value.clone();
-            let error = manifest(&text.to_string()).unwrap_err();
-            assert_eq!(error.code, Code::BadComponent, "{place}");
-            assert!(error.message.contains(word), "{place}: {}", error.message);
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn what_is_no_regular_file_is_not_opened() {
-        let error = read(Source::File("/dev/null".into())).unwrap_err();
-        assert_eq!(error.code, Code::InvalidInput);
-        assert!(error.message.contains("no regular file"), "{}", error.message);
-    }
 }

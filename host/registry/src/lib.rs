@@ -4,27 +4,58 @@
 //! components. Another process may change the store at any moment, so each look-up asks whether it did. A grant that is
 //! taken away is gone for the next call, whoever took it.
 
+mod allowance;
+mod changes;
 mod components;
+mod drop_in;
 mod grants;
 mod install;
 mod limits;
+mod manifest;
 mod plugin;
+mod prepare;
 mod schema;
+mod source;
+mod update;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use fact_egress::Egress;
 use fact_runtime::Runtime;
-use fact_store::{Store, StoreError};
+use fact_store::{Store, StoreError, VersionState};
 use fact_types::{Code, Error, PluginName, ToolId};
 
-pub use install::{InstallOptions, Source};
+pub use allowance::Allowance;
+pub use changes::{Change, ChangeKind, changes};
+pub use drop_in::{DropIn, DropInEvent};
+pub use fact_store::{Added, VersionRow};
+pub use fact_types::Grant;
+pub use install::InstallOptions;
 pub use limits::{LimitPolicy, PluginLimits};
-pub use plugin::{Grant, Plugin, Tool};
+pub use plugin::{Active, Plugin, Tool};
 pub use schema::{Misfit, Schema};
+pub use source::Source;
+pub use update::{Fate, Update};
 
 use components::Components;
+
+/// What a registry is built from.
+pub struct RegistryConfig {
+    /// Where plugins and grants are stored.
+    pub store: Arc<Store>,
+    /// What runs them.
+    pub runtime: Arc<Runtime>,
+    /// Where components are kept.
+    pub folder: PathBuf,
+    /// The limits of calls.
+    pub limits: LimitPolicy,
+    /// The way out for downloads of components.
+    pub downloads: Egress,
+    /// Largest component, in bytes.
+    pub component_size: usize,
+}
 
 /// The plugins of a host.
 pub struct Registry {
@@ -32,6 +63,8 @@ pub struct Registry {
     runtime: Arc<Runtime>,
     components: Components,
     limits: LimitPolicy,
+    downloads: Egress,
+    component_size: usize,
     known: RwLock<Known>,
 }
 
@@ -40,26 +73,24 @@ pub struct Registry {
 struct Known {
     /// The store's change counter at that time.
     at: Option<i64>,
+    /// The store's revision at that time.
+    revision: Option<i64>,
     plugins: BTreeMap<PluginName, Arc<Plugin>>,
 }
 
 impl Registry {
-    /// The registry over a store. Components are kept in `folder`.
+    /// The registry over a store.
     ///
     /// # Errors
-    /// When the folder can't be made.
-    pub fn new(
-        store: Arc<Store>,
-        runtime: Arc<Runtime>,
-        folder: PathBuf,
-        limits: LimitPolicy,
-    ) -> std::io::Result<Self> {
-        let components = Components::open(folder)?;
+    /// When the folder of components can't be made.
+    pub fn new(config: RegistryConfig) -> std::io::Result<Self> {
         Ok(Registry {
-            store,
-            runtime,
-            components,
-            limits,
+            components: Components::open(config.folder)?,
+            store: config.store,
+            runtime: config.runtime,
+            limits: config.limits,
+            downloads: config.downloads,
+            component_size: config.component_size,
             known: RwLock::default(),
         })
     }
@@ -78,12 +109,7 @@ impl Registry {
     /// `not-found`, or when the store can't be read.
     pub fn plugin(&self, name: &PluginName) -> Result<Arc<Plugin>, Error> {
         self.fresh(|known| known.plugins.get(name).cloned())?
-            .ok_or_else(|| {
-                Error::new(
-                    Code::NotFound,
-                    format!("No plugin `{name}` is installed. `fact plugin list` shows those that are."),
-                )
-            })
+            .ok_or_else(|| no_plugin(name))
     }
 
     /// One tool, with its plugin.
@@ -105,7 +131,7 @@ impl Registry {
 
     /// Runs a look-up on what the store holds at this moment.
     fn fresh<T>(&self, look: impl FnOnce(&Known) -> T) -> Result<T, Error> {
-        // The counter first: a change between the two reads is then seen by the next look-up at the latest.
+        // The counter first: a change between the reads is then seen by the next look-up at the latest.
         let now = self.store.change_counter().map_err(store_failed)?;
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
@@ -115,11 +141,13 @@ impl Registry {
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.at != Some(now) {
-            let plugins = self.read(&known.plugins)?;
-            *known = Known {
-                at: Some(now),
-                plugins,
-            };
+            // Most changes of the store count something, and change no plugin.
+            let revision = self.store.revision().map_err(store_failed)?;
+            if known.revision != Some(revision) {
+                known.plugins = self.read(&known.plugins)?;
+                known.revision = Some(revision);
+            }
+            known.at = Some(now);
         }
         Ok(look(&known))
     }
@@ -130,31 +158,89 @@ impl Registry {
         before: &BTreeMap<PluginName, Arc<Plugin>>,
     ) -> Result<BTreeMap<PluginName, Arc<Plugin>>, Error> {
         let mut grants: BTreeMap<PluginName, Vec<Grant>> = BTreeMap::new();
-        for row in self.store.all_grants().map_err(store_failed)? {
-            grants.entry(row.plugin.clone()).or_default().push(row);
+        for grant in self.store.all_grants().map_err(store_failed)? {
+            grants.entry(grant.plugin.clone()).or_default().push(grant);
+        }
+        let mut versions: BTreeMap<PluginName, Vec<VersionRow>> = BTreeMap::new();
+        for version in self.store.versions().map_err(store_failed)? {
+            versions.entry(version.plugin.clone()).or_default().push(version);
         }
         let mut plugins = BTreeMap::new();
         for row in self.store.plugins().map_err(store_failed)? {
             let name = row.name.clone();
             let grants = grants.remove(&name).unwrap_or_default();
-            let same = before
-                .get(&name)
-                .filter(|old| old.row == row && old.grants == grants);
-            let plugin = match same {
-                Some(old) => Arc::clone(old),
-                None => match Plugin::new(row, grants, &self.limits) {
-                    Ok(plugin) => Arc::new(plugin),
-                    Err(why) => {
-                        // One plugin that can't be read any more must not take the others with it.
-                        tracing::error!(plugin = %name, why, "an installed plugin can't be used");
-                        continue;
+            let (held, previous): (Vec<_>, Vec<_>) = versions
+                .remove(&name)
+                .unwrap_or_default()
+                .into_iter()
+                .partition(|version| version.state == VersionState::Held);
+            let held = held.into_iter().next();
+            let old = before.get(&name);
+            let same = old.filter(|old| {
+                old.row == row && same_grants(&old.grants, &grants) && old.held == held && old.previous == previous
+            });
+            if let Some(same) = same {
+                plugins.insert(name, Arc::clone(same));
+                continue;
+            }
+            match Plugin::new(row, grants, &self.limits) {
+                Ok(mut plugin) => {
+                    plugin.held = held;
+                    plugin.previous = previous;
+                    if let Some(old) = old {
+                        plugin.succeed(old);
                     }
-                },
-            };
-            plugins.insert(name, plugin);
+                    plugins.insert(name, Arc::new(plugin));
+                }
+                Err(why) => {
+                    // One plugin that can't be read any more must not take the others with it.
+                    tracing::error!(plugin = %name, why, "an installed plugin can't be used");
+                }
+            }
         }
         Ok(plugins)
     }
+}
+
+/// Whether these are the same grants; how often they were used does not count.
+fn same_grants(one: &[Grant], other: &[Grant]) -> bool {
+    one.len() == other.len()
+        && one.iter().zip(other).all(|(one, other)| {
+            one.origin == other.origin && one.capability == other.capability && one.terms == other.terms
+        })
+}
+
+fn no_plugin(name: &PluginName) -> Error {
+    Error::new(
+        Code::NotFound,
+        format!("No plugin `{name}` is installed. `fact plugin list` shows those that are."),
+    )
+}
+
+/// Runs something that blocks where that is fine.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => {
+            tracing::error!(%error, "a task of the registry failed");
+            Err(Error::internal())
+        }
+    }
+}
+
+/// This moment, in UTC.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn io_failed(error: std::io::Error) -> Error {
+    tracing::error!(%error, "the folder of components can't be used");
+    Error::new(
+        Code::Unavailable,
+        format!("The data folder can't be written: {}.", error.kind()),
+    )
 }
 
 /// What callers learn when the store fails.

@@ -1,21 +1,20 @@
 //! A plugin as it is used: its row in the store, and what follows from it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use fact_runtime::{Grants, Linked, LoadError, Runtime};
-use fact_store::{GrantRow, PluginRow};
-use fact_types::{Code, Error, Limits, Manifest, ToolId, ToolName, ToolSpec};
+use fact_store::{PluginRow, VersionRow};
+use fact_types::{Code, Error, Grant, Limits, Manifest, ToolId, ToolName, ToolSpec};
 use tokio::sync::OnceCell;
 
 use crate::components::Components;
 use crate::limits::{LimitPolicy, widest};
 use crate::schema::Schema;
 
-/// A capability that a plugin has, and who gave it.
-pub type Grant = GrantRow;
-
-/// An installed plugin.
+/// An installed plugin: the version that answers.
 pub struct Plugin {
     /// What the store holds of it.
     pub row: PluginRow,
@@ -25,7 +24,16 @@ pub struct Plugin {
     pub grants: Vec<Grant>,
     /// Its tools.
     pub tools: BTreeMap<ToolName, Arc<Tool>>,
-    limits: Limits,
+    /// A version that waits for approval.
+    pub held: Option<VersionRow>,
+    /// The versions before this one, the latest first.
+    pub previous: Vec<VersionRow>,
+    /// Some grant does not hold for every call.
+    pub(crate) has_terms: bool,
+    /// By grant: that it is used is known already.
+    pub(crate) noted: Vec<AtomicBool>,
+    pub(crate) limits: Limits,
+    active: Arc<AtomicU64>,
     linked: OnceCell<Linked>,
 }
 
@@ -35,10 +43,31 @@ pub struct Tool {
     pub id: ToolId,
     /// What the plugin says about it.
     pub spec: ToolSpec,
-    /// What its arguments must look like.
-    pub schema: Schema,
     /// The bounds of its calls.
     pub limits: Limits,
+    /// It may be called, as far as it alone is concerned.
+    pub enabled: bool,
+    schema: OnceLock<Schema>,
+}
+
+impl Tool {
+    /// What its arguments must look like.
+    ///
+    /// # Errors
+    /// When the schema that was checked at installation can't be used any more: a fault of the host.
+    pub fn schema(&self) -> Result<&Schema, Error> {
+        if let Some(schema) = self.schema.get() {
+            return Ok(schema);
+        }
+        // A thousand tools are known by name long before one of them is called.
+        let schema = Schema::arguments(&self.spec.input_schema).map_err(|why| {
+            Error::new(
+                Code::BadComponent,
+                format!("The tool `{}` can't be used: {why}.", self.id),
+            )
+        })?;
+        Ok(self.schema.get_or_init(|| schema))
+    }
 }
 
 impl Plugin {
@@ -51,9 +80,9 @@ impl Plugin {
             let tool = Tool {
                 id,
                 spec: spec.clone(),
-                schema: Schema::arguments(&spec.input_schema)
-                    .map_err(|why| format!("tool `{}`: {why}", spec.name))?,
                 limits: policy.tool(&row.name, &spec.name),
+                enabled: !row.disabled_tools.contains(&spec.name),
+                schema: OnceLock::new(),
             };
             tools.insert(spec.name.clone(), Arc::new(tool));
         }
@@ -61,11 +90,44 @@ impl Plugin {
         Ok(Plugin {
             row,
             manifest,
-            grants,
             tools,
+            held: None,
+            previous: Vec::new(),
+            has_terms: grants.iter().any(|grant| !grant.terms.are_empty()),
+            noted: grants.iter().map(|_| AtomicBool::new(false)).collect(),
+            grants,
             limits,
+            active: Arc::default(),
             linked: OnceCell::new(),
         })
+    }
+
+    /// Counts calls together with those of what this plugin was before.
+    pub(crate) fn succeed(&mut self, before: &Plugin) {
+        self.active = Arc::clone(&before.active);
+    }
+
+    /// Counts a call as running until the guard is dropped.
+    pub fn enter(&self) -> Active {
+        self.active.fetch_add(1, Ordering::AcqRel);
+        Active(Arc::clone(&self.active))
+    }
+
+    /// Calls of the plugin that run in this process, those of its earlier versions included.
+    pub fn running(&self) -> u64 {
+        self.active.load(Ordering::Acquire)
+    }
+
+    /// Waits until none runs. True: none does.
+    pub(crate) async fn drained(&self, patience: Duration) -> bool {
+        let deadline = tokio::time::Instant::now() + patience;
+        while self.running() > 0 {
+            if tokio::time::Instant::now() >= deadline {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        true
     }
 
     /// The component with its grants, loaded when it is first called.
@@ -104,6 +166,15 @@ impl Plugin {
                 name = self.row.name
             ),
         )
+    }
+}
+
+/// A call that runs.
+pub struct Active(Arc<AtomicU64>);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Instant;
 use clap::Args;
 use fact_core::store::demo;
 use fact_core::{Host, InstallOptions, Source};
-use fact_types::{ByteSize, Capability, Code, Limits, Span, ToolCall, ToolId};
+use fact_types::{Terms, ByteSize, Capability, Code, Limits, Span, ToolCall, ToolId};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -116,7 +116,10 @@ async fn install(
     };
     let options = InstallOptions {
         name: None,
-        grants,
+        grants: grants
+            .into_iter()
+            .map(|capability| (capability, Terms::default()))
+            .collect(),
         by: "demo".to_owned(),
     };
     let started = Instant::now();

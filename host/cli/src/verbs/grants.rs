@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fact_core::Plugin;
 use fact_core::types::capability::Risk;
-use fact_types::{Capability, PluginName, Request};
+use fact_types::{Capability, PluginName, Request, Terms};
 use serde_json::{Value, json};
 
 use crate::screen::{clean, one_line, shell};
@@ -137,8 +137,38 @@ pub(super) fn granted_json(grant: &fact_core::Grant) -> Value {
         "allows": grant.capability.in_words(),
         "granted_by": grant.granted_by,
         "granted_at": grant.granted_at,
+        "terms": grant.terms,
+        "used": grant.terms.calls.map(|_| grant.used),
+        "origin": grant.origin,
         "reason": grant.reason,
     })
+}
+
+/// The terms of a grant and how far its count is, as the end of a sentence.
+pub(super) fn terms_in_words(grant: &fact_core::Grant) -> String {
+    let used = match grant.terms.calls {
+        Some(calls) => format!(" ({} of {calls} used)", grant.used),
+        None => String::new(),
+    };
+    format!("{}{used}", terms_words(&grant.terms))
+}
+
+/// Terms as the end of a sentence.
+pub(super) fn terms_words(terms: &Terms) -> String {
+    let mut words = String::new();
+    if let Some(tool) = &terms.tool {
+        words.push_str(&format!(", in calls of `{tool}`"));
+    }
+    if let Some(principal) = &terms.principal {
+        words.push_str(&format!(", for {principal}"));
+    }
+    if let Some(calls) = terms.calls {
+        words.push_str(&format!(", in {}", crate::screen::counted(calls as usize, "call")));
+    }
+    if let Some(until) = terms.until {
+        words.push_str(&format!(", until {until}"));
+    }
+    words
 }
 
 /// Who grants, for the record.

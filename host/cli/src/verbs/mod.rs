@@ -20,6 +20,8 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::failure::Failure;
 
+pub(crate) use plugin::drop_in_event;
+
 /// What the command can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {

@@ -25,6 +25,16 @@ pub(crate) enum Tool {
         /// The tool's full name, for example sql_query
         tool: ToolId,
     },
+    /// Let a tool be called again.
+    Enable {
+        /// The tool's full name.
+        tool: ToolId,
+    },
+    /// Keep one tool of a plugin from being called.
+    Disable {
+        /// The tool's full name.
+        tool: ToolId,
+    },
 }
 
 impl Tool {
@@ -32,8 +42,23 @@ impl Tool {
         match self {
             Tool::List { plugin } => list(context, plugin).await,
             Tool::Show { tool } => show(context, &tool).await,
+            Tool::Enable { tool } => enable(context, &tool, true).await,
+            Tool::Disable { tool } => enable(context, &tool, false).await,
         }
     }
+}
+
+async fn enable(context: &Context, tool: &ToolId, enabled: bool) -> Result<(), Failure> {
+    let (host, screen) = (context.host().await?, context.screen());
+    host.registry().enable_tool(tool, enabled)?;
+    if screen.json_wanted() {
+        return screen.json(&json!({ "tool": tool, "enabled": enabled }));
+    }
+    screen.line(if enabled {
+        format!("{tool} may be called.")
+    } else {
+        format!("{tool} is disabled: no call of it is let through.")
+    })
 }
 
 /// A tool in a line.
@@ -59,6 +84,7 @@ async fn list(context: &Context, plugin: Option<PluginName>) -> Result<(), Failu
             .map(|tool| {
                 json!({
                     "tool": tool.id,
+                    "enabled": tool.enabled,
                     "title": tool.spec.title,
                     "description": tool.spec.description,
                     "annotations": tool.spec.annotations,
@@ -76,7 +102,12 @@ async fn list(context: &Context, plugin: Option<PluginName>) -> Result<(), Failu
                 (false, true) => "destroys",
                 (false, false) => "writes",
             };
-            [tool.id.to_string(), effect.to_owned(), summary(&tool.spec)]
+            let state = if tool.enabled { "" } else { " (disabled)" };
+            [
+                format!("{}{state}", tool.id),
+                effect.to_owned(),
+                summary(&tool.spec),
+            ]
         })
         .collect();
     if rows.is_empty() {
@@ -94,6 +125,7 @@ async fn show(context: &Context, id: &ToolId) -> Result<(), Failure> {
         return screen.json(&json!({
             "tool": tool.id,
             "plugin": plugin.row.name,
+            "enabled": tool.enabled && plugin.row.enabled,
             "title": spec.title,
             "description": spec.description,
             "annotations": spec.annotations,

@@ -1,13 +1,13 @@
 //! `fact plugin install`: shows what a plugin asks for, in words, the riskiest first, and grants what the user says.
 
-use std::path::PathBuf;
-
 use clap::Args;
-use fact_core::{InstallOptions, Plugin, Source};
-use fact_types::{Capability, Code, PluginName};
+use fact_core::types::Terms;
+use fact_core::{InstallOptions, Plugin};
+use fact_types::{Capability, Digest, PluginName};
 use serde_json::json;
 
-use super::super::grants::{Asked, granted_json, missing, user};
+use super::super::grants::{Asked, asked, granted_json, missing, user};
+use super::source::source;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::progress::Spinner;
@@ -18,6 +18,7 @@ Examples:
   fact plugin install builtin:sql --grant sql:read:finance
   fact plugin install builtin:file --grant fs:read:./reports
   fact plugin install ./target/wasm32-wasip2/release/adder.wasm
+  fact plugin install https://example.com/adder.wasm --digest sha256:…
 
 On a terminal you are asked about each capability that the plugin wants and you have not granted. Elsewhere it gets
 what --grant names, and nothing else; the commands that grant the rest are printed.";
@@ -25,8 +26,9 @@ what --grant names, and nothing else; the commands that grant the rest are print
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Install {
-    /// A component (.wasm), or builtin:sql, builtin:http, builtin:file, builtin:util.
-    #[arg(value_name = "FILE|builtin:NAME")]
+    /// A component (.wasm), a folder with one in it, an https address, or builtin:sql, builtin:http, builtin:file,
+    /// builtin:util.
+    #[arg(value_name = "FILE|FOLDER|URL|builtin:NAME")]
     source: String,
     /// The name to install it under, instead of its own.
     #[arg(long)]
@@ -34,15 +36,31 @@ pub(crate) struct Install {
     /// Something that it may do, for example sql:read:finance. May be given several times.
     #[arg(long = "grant", value_name = "CAPABILITY")]
     grants: Vec<Capability>,
+    /// The digest that it must have; needed for an address.
+    #[arg(long, value_name = "sha256:…")]
+    digest: Option<Digest>,
+    /// Say what it is and asks for, and install nothing.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 impl Install {
     pub(in crate::verbs) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let source = source(&self.source)?;
+        let source = source(&self.source, self.digest)?;
         let (host, screen) = (context.host().await?, context.screen());
+        if self.dry_run {
+            let _spinner = Spinner::start(screen, format!("compiling {}", one_line(&self.source)));
+            let plugin = host.registry().preview(source, self.name).await?;
+            drop(_spinner);
+            return preview(context, &plugin, &self.grants);
+        }
         let options = InstallOptions {
             name: self.name,
-            grants: self.grants,
+            grants: self
+                .grants
+                .into_iter()
+                .map(|capability| (capability, Terms::default()))
+                .collect(),
             by: user(),
         };
         let plugin = {
@@ -85,27 +103,37 @@ impl Install {
     }
 }
 
-/// Where the component is from.
-fn source(typed: &str) -> Result<Source, Failure> {
-    let Some(name) = typed.strip_prefix("builtin:") else {
-        return Ok(Source::File(PathBuf::from(typed)));
-    };
-    match fact_bundle::builtin(name) {
-        Some(builtin) => Ok(Source::Bytes {
-            label: typed.to_owned(),
-            bytes: builtin.bytes.to_vec(),
-        }),
-        None => {
-            let names: Vec<String> = fact_bundle::BUILTINS
-                .iter()
-                .map(|b| format!("builtin:{}", b.name))
-                .collect();
-            Err(
-                Failure::new(Code::NotFound, format!("There is no `{}`.", clean(typed)))
-                    .hint(format!("There are {}.", names.join(", "))),
-            )
-        }
+/// Tells what would be installed.
+fn preview(context: &Context, plugin: &Plugin, grants: &[Capability]) -> Result<(), Failure> {
+    let (screen, name) = (context.screen(), &plugin.row.name);
+    let asked = asked(plugin);
+    if screen.json_wanted() {
+        return screen.json(&json!({
+            "dry_run": true,
+            "plugin": name,
+            "version": plugin.manifest.version,
+            "digest": plugin.row.digest,
+            "source": plugin.row.source,
+            "tools": plugin.tools.values().map(|tool| tool.id.to_string()).collect::<Vec<_>>(),
+            "would_be_granted": grants,
+            "asks_for": asked.iter().map(|asked| asked.json(name)).collect::<Vec<_>>(),
+        }));
     }
+    let mut text = format!(
+        "{name} {} could be installed: {}. Nothing was.\n",
+        one_line(&plugin.manifest.version),
+        counted(plugin.tools.len(), "tool")
+    );
+    for tool in plugin.tools.values() {
+        text.push_str(&format!("  {}  {}\n", tool.id, super::super::tool::summary(&tool.spec)));
+    }
+    for capability in grants {
+        text.push_str(&format!("  It would be allowed to {}.\n", clean(&capability.in_words())));
+    }
+    for asked in asked {
+        text.push_str(&format!("  It asks for {}\n", asked.line()));
+    }
+    screen.line(text)
 }
 
 /// What the plugin asks for, and the user has not decided about by granting something of the kind.
@@ -135,7 +163,13 @@ fn ask(
         };
         if screen.confirm(&format!("{}\n  Grant it?", asked.line())) {
             host.registry()
-                .grant(name, capability, &user(), Some("at installation"))?;
+                .grant(
+                    name,
+                    capability,
+                    &Terms::default(),
+                    &user(),
+                    Some("at installation"),
+                )?;
         }
     }
     Ok(())

@@ -1,0 +1,58 @@
+//! `fact plugin watch`.
+
+use clap::Args;
+use fact_core::{DropIn, DropInEvent};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::screen::one_line;
+
+/// Install what is put into the drop-in folder.
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// Look once, and end.
+    #[arg(long)]
+    once: bool,
+}
+
+impl Watch {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        // Opening the host looks once.
+        let (host, screen) = (context.host().await?, context.screen());
+        let folder = host.drop_in_folder().to_owned();
+        if self.once {
+            return Ok(());
+        }
+        screen.note(format!("Watching {}. Stop with Ctrl-C.", folder.display()));
+        let tell = |event: Result<DropIn, fact_types::Error>| {
+            // Nobody is left to be told when this fails.
+            let _ = match event {
+                Ok(event) if screen.json_wanted() => screen.json(&json!(event)),
+                Ok(event) => screen.line(told(&event)),
+                Err(error) => {
+                    screen.note(error.message);
+                    Ok(())
+                }
+            };
+        };
+        host.registry().watch_drop_in(&folder, tell).await;
+        Ok(())
+    }
+}
+
+/// An event, for a reader.
+pub(crate) fn told(event: &DropIn) -> String {
+    let file = one_line(&event.file);
+    match &event.event {
+        DropInEvent::Installed(name) => {
+            format!("{file}: installed as {name}, with nothing granted.")
+        }
+        DropInEvent::Updated(name) => format!("{file}: {name} is this version now."),
+        DropInEvent::Held(name) => {
+            format!("{file}: a new version of {name} waits; `fact plugin show {name}` shows what it changes.")
+        }
+        DropInEvent::Removed(name) => format!("{file}: gone, and {name} is removed."),
+        DropInEvent::Problem(why) => format!("{file}: {}", one_line(why)),
+    }
+}

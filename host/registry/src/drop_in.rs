@@ -1,0 +1,258 @@
+//! The drop-in folder: a component that is put there is installed, with nothing granted; one that is taken away is removed.
+//!
+//! What became of each file is kept, so that a broken one is looked at once and not by every process that starts. A file is
+//! looked at again when its size or its time changes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fact_store::DropInRow;
+use fact_types::{Error, PluginName};
+use serde::Serialize;
+
+use crate::source::Source;
+use crate::update::Fate;
+use crate::{InstallOptions, Registry, blocking, io_failed, store_failed};
+
+/// A file that changed more recently than this may still be being written.
+const SETTLED: Duration = Duration::from_millis(200);
+
+/// Time between two looks at the folder. With the time to settle it leaves half a second of the one in which a plugin is
+/// expected to be there.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Most files that are looked at: what is beyond is no folder of plugins.
+const FILES_MAX: usize = 10_000;
+
+/// Longest wait for calls of a plugin whose file is gone.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Something that happened to a file in the drop-in folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DropIn {
+    /// The file's name.
+    pub file: String,
+    /// What became of it.
+    #[serde(flatten)]
+    pub event: DropInEvent,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DropInEvent {
+    /// It is a plugin now.
+    Installed(PluginName),
+    /// It is the plugin's version that answers now.
+    Updated(PluginName),
+    /// It is a new version that waits for approval.
+    Held(PluginName),
+    /// It is gone, and so is the plugin.
+    Removed(PluginName),
+    /// It can't be used.
+    Problem(String),
+}
+
+struct Found {
+    size: u64,
+    changed: i64,
+    settled: bool,
+}
+
+impl Registry {
+    /// Looks at the folder once, and returns what happened. A file that is perhaps still being written is waited for.
+    ///
+    /// # Errors
+    /// When the folder can't be listed or the store can't be used. A file that is no plugin is an event and no error.
+    pub async fn look_at_drop_in(self: &Arc<Self>, folder: &Path) -> Result<Vec<DropIn>, Error> {
+        let (mut events, mut pending) = self.drop_in_round(folder).await?;
+        // Someone who copies a file and then asks for its tools means the file that they copied.
+        if pending {
+            tokio::time::sleep(SETTLED).await;
+            let more;
+            (more, pending) = self.drop_in_round(folder).await?;
+            events.extend(more);
+        }
+        if pending {
+            tracing::debug!("a file in the drop-in folder goes on changing");
+        }
+        Ok(events)
+    }
+
+    /// Looks at the folder until the future is dropped, and tells what happens.
+    pub async fn watch_drop_in(self: &Arc<Self>, folder: &Path, mut tell: impl FnMut(Result<DropIn, Error>)) {
+        let mut failing = false;
+        loop {
+            match self.drop_in_round(folder).await {
+                Ok((events, _)) => {
+                    failing = false;
+                    events.into_iter().for_each(|event| tell(Ok(event)));
+                }
+                // Told once, not five times a second.
+                Err(error) if !failing => {
+                    failing = true;
+                    tell(Err(error));
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// The files of the drop-in folder that can't be used, and why.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn drop_in_problems(&self) -> Result<Vec<(String, String)>, Error> {
+        let rows = self.store.drop_in().map_err(store_failed)?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| Some((row.file, row.problem?)))
+            .collect())
+    }
+
+    async fn drop_in_round(self: &Arc<Self>, folder: &Path) -> Result<(Vec<DropIn>, bool), Error> {
+        let (registry, listed) = (Arc::clone(self), folder.to_owned());
+        let (rows, files) = blocking(move || {
+            let rows = registry.store.drop_in().map_err(store_failed)?;
+            Ok((rows, list(&listed).map_err(io_failed)?))
+        })
+        .await?;
+        let rows: BTreeMap<String, DropInRow> =
+            rows.into_iter().map(|row| (row.file.clone(), row)).collect();
+        let (mut events, mut pending) = (Vec::new(), false);
+        for (file, row) in rows.iter().filter(|(file, _)| !files.contains_key(*file)) {
+            events.extend(self.drop_in_gone(folder, file, row).await?);
+        }
+        for (file, found) in &files {
+            let row = rows.get(file);
+            if row.is_some_and(|row| (row.size, row.changed) == (found.size, found.changed)) {
+                continue;
+            }
+            if !found.settled {
+                pending = true;
+                continue;
+            }
+            let event = self.drop_in_new(folder, file, found, row).await?;
+            events.push(DropIn {
+                file: file.clone(),
+                event,
+            });
+        }
+        Ok((events, pending))
+    }
+
+    async fn drop_in_new(
+        self: &Arc<Self>,
+        folder: &Path,
+        file: &str,
+        found: &Found,
+        row: Option<&DropInRow>,
+    ) -> Result<DropInEvent, Error> {
+        let source = Source::File(folder.join(file));
+        let known = row
+            .and_then(|row| row.plugin.clone())
+            .filter(|name| self.plugin(name).is_ok());
+        let became = match known.clone() {
+            Some(name) => self
+                .update(&name, source, false)
+                .await
+                .map(|update| match update.fate {
+                    Fate::Held => DropInEvent::Held(name),
+                    Fate::Live | Fate::Unchanged => DropInEvent::Updated(name),
+                }),
+            None => {
+                let options = InstallOptions {
+                    by: "drop-in".to_owned(),
+                    ..InstallOptions::default()
+                };
+                self.install(source, options)
+                    .await
+                    .map(|plugin| DropInEvent::Installed(plugin.row.name.clone()))
+            }
+        };
+        let event = became.unwrap_or_else(|error| DropInEvent::Problem(error.message));
+        let (plugin, problem) = match &event {
+            DropInEvent::Problem(problem) => (known, Some(problem.chars().take(1000).collect())),
+            DropInEvent::Installed(name)
+            | DropInEvent::Updated(name)
+            | DropInEvent::Held(name)
+            | DropInEvent::Removed(name) => (Some(name.clone()), None),
+        };
+        let row = DropInRow {
+            file: file.to_owned(),
+            size: found.size,
+            changed: found.changed,
+            plugin,
+            problem,
+        };
+        let registry = Arc::clone(self);
+        blocking(move || registry.store.put_drop_in(&row).map_err(store_failed)).await?;
+        Ok(event)
+    }
+
+    async fn drop_in_gone(
+        self: &Arc<Self>,
+        folder: &Path,
+        file: &str,
+        row: &DropInRow,
+    ) -> Result<Option<DropIn>, Error> {
+        let path = std::path::absolute(folder.join(file)).unwrap_or_else(|_| folder.join(file));
+        let own = |name: &PluginName| {
+            self.plugin(name)
+                .is_ok_and(|plugin| plugin.row.source == path.display().to_string())
+        };
+        let mut event = None;
+        // A plugin that was since given a version from elsewhere is not this file's any more.
+        if let Some(name) = row.plugin.clone().filter(|name| own(name)) {
+            self.remove(&name, PATIENCE).await?;
+            event = Some(DropIn {
+                file: file.to_owned(),
+                event: DropInEvent::Removed(name),
+            });
+        }
+        let (registry, file) = (Arc::clone(self), file.to_owned());
+        blocking(move || registry.store.forget_drop_in(&file).map_err(store_failed)).await?;
+        Ok(event)
+    }
+}
+
+/// The components in the folder. None where there is no folder.
+fn list(folder: &Path) -> std::io::Result<BTreeMap<String, Found>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error),
+    };
+    let mut files = BTreeMap::new();
+    for entry in entries.take(FILES_MAX) {
+        let path: PathBuf = entry?.path();
+        let is_wasm = path.extension().is_some_and(|ending| ending == "wasm");
+        let (Some(name), true) = (path.file_name().and_then(|name| name.to_str()), is_wasm) else {
+            continue;
+        };
+        // Gone since it was listed: the next look sees that.
+        let Ok(metadata) = std::fs::metadata(&path) else {
+            continue;
+        };
+        if !metadata.is_file() || name.starts_with('.') {
+            continue;
+        }
+        let changed = metadata.modified().unwrap_or(UNIX_EPOCH);
+        let since = changed.duration_since(UNIX_EPOCH).unwrap_or_default();
+        files.insert(
+            name.to_owned(),
+            Found {
+                size: metadata.len(),
+                changed: i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+                // A time in the future says nothing about now.
+                settled: SystemTime::now()
+                    .duration_since(changed)
+                    .map_or(true, |age| age >= SETTLED),
+            },
+        );
+    }
+    Ok(files)
+}

@@ -1,0 +1,273 @@
+//! New versions: at once where nothing is widened, else after approval; and back.
+
+use std::sync::Arc;
+
+use fact_store::{VersionRow, VersionState};
+use fact_types::{Code, Digest, Error, Manifest, PluginName};
+use serde::Serialize;
+
+use crate::changes::{Change, changes};
+use crate::plugin::Plugin;
+use crate::prepare::Prepared;
+use crate::source::Source;
+use crate::{Registry, blocking, io_failed, now, store_failed};
+
+/// Most tries when others change the same plugin at the same moment.
+const TRIES: usize = 10;
+
+/// What became of a new version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// It is the version that answers already.
+    Unchanged,
+    /// It answers from now on.
+    Live,
+    /// It waits for approval; the old one answers.
+    Held,
+}
+
+/// A new version, and how it differs from the one before.
+#[derive(Debug, Clone, Serialize)]
+pub struct Update {
+    /// What became of it.
+    pub fate: Fate,
+    /// The plugin.
+    pub plugin: PluginName,
+    /// The component that answered before.
+    pub from: Digest,
+    /// The new component.
+    pub to: Digest,
+    /// How they differ.
+    pub changes: Vec<Change>,
+}
+
+impl Registry {
+    /// Gives a plugin a new version. Where it widens nothing, or `approved` says that it may, it answers at once and drops no
+    /// call; else it waits, and the present one goes on answering. Grants stay what they are.
+    ///
+    /// # Errors
+    /// As for [`Registry::install`]; `not-found` when the plugin is not installed.
+    pub async fn update(
+        self: &Arc<Self>,
+        name: &PluginName,
+        source: Source,
+        approved: bool,
+    ) -> Result<Update, Error> {
+        self.plugin(name)?;
+        let prepared = Arc::new(self.prepare(source, Some(name.clone())).await?);
+        let registry = Arc::clone(self);
+        blocking(move || {
+            let updated = registry.put_version(&prepared, approved);
+            if updated.is_err() {
+                registry.discard(&[prepared.digest]);
+            }
+            updated
+        })
+        .await
+    }
+
+    fn put_version(&self, prepared: &Prepared, approved: bool) -> Result<Update, Error> {
+        let name = &prepared.name;
+        for _ in 0..TRIES {
+            let present = self.plugin(name)?;
+            let from = present.row.digest;
+            let changes = changes(&present.manifest, &prepared.manifest);
+            let mut update = Update {
+                fate: Fate::Unchanged,
+                plugin: name.clone(),
+                from,
+                to: prepared.digest,
+                changes,
+            };
+            if from == prepared.digest {
+                return Ok(update);
+            }
+            let version = VersionRow {
+                plugin: name.clone(),
+                state: VersionState::Held,
+                digest: prepared.digest,
+                manifest: prepared.text.clone(),
+                source: prepared.label.clone(),
+                since: now(),
+            };
+            let widens = update.changes.iter().any(|change| change.widens);
+            let done = self.exchange(Some(&prepared.bytes), prepared.digest, || {
+                if widens && !approved {
+                    update.fate = Fate::Held;
+                    self.store.hold(name, from, &version)
+                } else {
+                    update.fate = Fate::Live;
+                    self.store.swap(name, from, &version, &now())
+                }
+            })?;
+            if done {
+                return Ok(update);
+            }
+        }
+        Err(busy(name))
+    }
+
+    /// Keeps a component's bytes, makes a change in the store, and deletes what nobody uses after it. False: the change was
+    /// not made.
+    fn exchange(
+        &self,
+        bytes: Option<&[u8]>,
+        digest: Digest,
+        change: impl FnOnce() -> Result<bool, fact_store::StoreError>,
+    ) -> Result<bool, Error> {
+        let exclusive = self.components.lock().map_err(io_failed)?;
+        let mut before = self.store.digests_in_use().map_err(store_failed)?;
+        if let Some(bytes) = bytes {
+            self.components
+                .put(&exclusive, digest, bytes)
+                .map_err(io_failed)?;
+            before.push(digest);
+        }
+        let made = change().map_err(store_failed);
+        self.sweep(&exclusive, &before);
+        made
+    }
+
+    /// The version that waits for approval, and how it differs from the present one.
+    ///
+    /// # Errors
+    /// `not-found` when the plugin is not installed or nothing waits.
+    pub fn held(&self, name: &PluginName) -> Result<(VersionRow, Vec<Change>), Error> {
+        let plugin = self.plugin(name)?;
+        let held = plugin.held.as_ref().ok_or_else(|| nothing_held(name))?;
+        let manifest = read(&held.manifest)?;
+        Ok((held.clone(), changes(&plugin.manifest, &manifest)))
+    }
+
+    /// Lets the version that waits answer from now on. With `digest`, only when it is that one: what was looked at is what is
+    /// approved.
+    ///
+    /// # Errors
+    /// `not-found` when the plugin is not installed or nothing waits; `conflict` when another version waits.
+    pub async fn approve(
+        self: &Arc<Self>,
+        name: &PluginName,
+        digest: Option<Digest>,
+    ) -> Result<Update, Error> {
+        let (registry, name) = (Arc::clone(self), name.clone());
+        blocking(move || {
+            let (held, changes) = registry.held(&name)?;
+            if digest.is_some_and(|digest| digest != held.digest) {
+                return Err(Error::new(
+                    Code::Conflict,
+                    format!(
+                        "The version of `{name}` that waits is {}, not the one that you name. Look at it first: `fact plugin \
+                         show {name}`.",
+                        held.digest.short()
+                    ),
+                ));
+            }
+            let from = registry.plugin(&name)?.row.digest;
+            registry.go_to(&name, from, &held, changes)
+        })
+        .await
+    }
+
+    /// Throws away the version that waits for approval.
+    ///
+    /// # Errors
+    /// `not-found` when the plugin is not installed or nothing waits.
+    pub async fn reject(self: &Arc<Self>, name: &PluginName) -> Result<Digest, Error> {
+        let (registry, name) = (Arc::clone(self), name.clone());
+        blocking(move || {
+            let (held, _) = registry.held(&name)?;
+            let rejected = registry.exchange(None, held.digest, || registry.store.unhold(&name))?;
+            rejected
+                .then_some(held.digest)
+                .ok_or_else(|| nothing_held(&name))
+        })
+        .await
+    }
+
+    /// Goes back to the version before the present one, or to the one whose digest begins with `to`. What answers now is
+    /// kept, so that going back twice changes nothing.
+    ///
+    /// # Errors
+    /// `not-found` when there is no such version.
+    pub async fn rollback(self: &Arc<Self>, name: &PluginName, to: Option<&str>) -> Result<Update, Error> {
+        let (registry, name, to) = (Arc::clone(self), name.clone(), to.map(str::to_owned));
+        blocking(move || {
+            let plugin = registry.plugin(&name)?;
+            let wanted = |version: &&VersionRow| {
+                let digest = version.digest.to_string();
+                to.as_deref()
+                    .is_none_or(|to| digest.starts_with(to.strip_prefix("sha256:").unwrap_or(to)))
+            };
+            let before = plugin.previous.iter().find(wanted).ok_or_else(|| {
+                let which = to.as_deref().map_or("No earlier version".to_owned(), |to| {
+                    format!("No version `{}`", to.escape_debug())
+                });
+                Error::new(
+                    Code::NotFound,
+                    format!("{which} of `{name}` is kept. `fact plugin show {name}` lists those that are."),
+                )
+            })?;
+            let changes = changes(&plugin.manifest, &read(&before.manifest)?);
+            registry.go_to(&name, plugin.row.digest, before, changes)
+        })
+        .await
+    }
+
+    fn go_to(
+        &self,
+        name: &PluginName,
+        from: Digest,
+        to: &VersionRow,
+        changes: Vec<Change>,
+    ) -> Result<Update, Error> {
+        // The bytes are looked at before anyone depends on them.
+        let there = self.components.get(to.digest).map_err(io_failed)?;
+        if Digest::of(&there) != to.digest {
+            return Err(Error::new(
+                Code::Unavailable,
+                format!(
+                    "The component of that version of `{name}` was changed on disk. Install it again from its source."
+                ),
+            ));
+        }
+        if self.exchange(None, to.digest, || self.store.swap(name, from, to, &now()))? {
+            return Ok(Update {
+                fate: Fate::Live,
+                plugin: name.clone(),
+                from,
+                to: to.digest,
+                changes,
+            });
+        }
+        Err(busy(name))
+    }
+}
+
+fn read(manifest: &str) -> Result<Manifest, Error> {
+    serde_json::from_str(manifest).map_err(|error| {
+        tracing::error!(%error, "a stored manifest can't be read");
+        Error::internal()
+    })
+}
+
+fn busy(name: &PluginName) -> Error {
+    Error::new(
+        Code::Conflict,
+        format!("Someone else changed `{name}` at the same moment. Look at it, and try again."),
+    )
+}
+
+fn nothing_held(name: &PluginName) -> Error {
+    Error::new(
+        Code::NotFound,
+        format!("No version of `{name}` waits for approval."),
+    )
+}
+
+impl Plugin {
+    /// Whether a version waits for approval.
+    pub fn waits(&self) -> bool {
+        self.held.is_some()
+    }
+}
