@@ -43,9 +43,19 @@ fn a_grant_holds_for_the_next_call_and_so_does_its_end() {
                 query().await.json().unwrap()["rows"],
                 json!([[68_500_000_000_i64]])
             );
-            assert_eq!(rig.host.registry().revoke(&plugin, &capability, &Terms::default()).unwrap(), 1);
+            assert_eq!(
+                rig.host
+                    .registry()
+                    .revoke(&plugin, &capability, &Terms::default())
+                    .unwrap(),
+                1
+            );
             assert!(
-                rig.host.registry().revoke(&plugin, &capability, &Terms::default()).unwrap() == 0,
+                rig.host
+                    .registry()
+                    .revoke(&plugin, &capability, &Terms::default())
+                    .unwrap()
+                    == 0,
                 "it is gone already"
             );
         }
@@ -70,7 +80,11 @@ fn another_host_on_the_same_folder_counts() {
                 .grant(&plugin, &capability, &Terms::default(), "test", None)
                 .unwrap();
             assert_eq!(code(&query().await), None);
-            giver.host.registry().revoke(&plugin, &capability, &Terms::default()).unwrap();
+            giver
+                .host
+                .registry()
+                .revoke(&plugin, &capability, &Terms::default())
+                .unwrap();
             assert_eq!(code(&query().await), Some(Code::Denied));
         }
         two.install_echo().await;
@@ -78,7 +92,11 @@ fn another_host_on_the_same_folder_counts() {
             one.answer("echo_run", json!({ "text": "x" })).await,
             json!({ "text": "x" })
         );
-        one.host.registry().remove(&"echo".parse().unwrap(), std::time::Duration::ZERO).await.unwrap();
+        one.host
+            .registry()
+            .remove(&"echo".parse().unwrap(), std::time::Duration::ZERO)
+            .await
+            .unwrap();
         assert_eq!(
             code(&two.call("echo_run", json!({ "text": "x" })).await),
             Some(Code::NotFound)
@@ -115,13 +133,25 @@ fn a_folder_is_one_folder_however_it_is_spelled() {
             .unwrap();
         assert_eq!(kept.to_string(), format!("fs:read:{}", real.display()));
         assert_eq!(code(&read().await), None);
-        assert_eq!(rig.host.registry().revoke(&plugin, &by_link, &Terms::default()).unwrap(), 1);
+        assert_eq!(
+            rig.host
+                .registry()
+                .revoke(&plugin, &by_link, &Terms::default())
+                .unwrap(),
+            1
+        );
         assert_eq!(code(&read().await), Some(Code::Denied));
         rig.host
             .registry()
             .grant(&plugin, &by_link, &Terms::default(), "test", None)
             .unwrap();
-        assert_eq!(rig.host.registry().revoke(&plugin, &kept, &Terms::default()).unwrap(), 1);
+        assert_eq!(
+            rig.host
+                .registry()
+                .revoke(&plugin, &kept, &Terms::default())
+                .unwrap(),
+            1
+        );
         assert_eq!(code(&read().await), Some(Code::Denied));
     });
 }
@@ -136,7 +166,13 @@ fn what_can_not_be_granted_is_refused() {
         let grant = |plugin: &PluginName, capability: &str| {
             rig.host
                 .registry()
-                .grant(plugin, &capability.parse().unwrap(), &Terms::default(), "test", None)
+                .grant(
+                    plugin,
+                    &capability.parse().unwrap(),
+                    &Terms::default(),
+                    "test",
+                    None,
+                )
                 .unwrap_err()
                 .code
         };

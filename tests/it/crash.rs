@@ -351,7 +351,13 @@ fn victim(data: &Path, round: &str) {
                 change(What::Grant(plugin.clone(), capability.to_owned()), || async {
                     rig.host
                         .registry()
-                        .grant(&name(&plugin), &capability.parse().unwrap(), &Terms::default(), "victim", None)
+                        .grant(
+                            &name(&plugin),
+                            &capability.parse().unwrap(),
+                            &Terms::default(),
+                            "victim",
+                            None,
+                        )
                         .unwrap();
                 })
                 .await;

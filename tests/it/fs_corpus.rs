@@ -284,7 +284,10 @@ fn rights_hold_inside_the_folder() {
         for (rights, way, path, to, seen) in cases {
             let field = Field::new();
             let grant = field.grant(rights).parse().unwrap();
-            rig.host.registry().grant(&plugin, &grant, &Terms::default(), "test", None).unwrap();
+            rig.host
+                .registry()
+                .grant(&plugin, &grant, &Terms::default(), "test", None)
+                .unwrap();
             let arguments = json!({ "way": way, "path": field.path(path), "to": to });
             let answer = rig.call("fs-escape_attempt", arguments).await;
             match seen {
@@ -312,7 +315,10 @@ fn rights_hold_inside_the_folder() {
                     "{way} {path}"
                 );
             }
-            rig.host.registry().revoke(&plugin, &grant, &Terms::default()).unwrap();
+            rig.host
+                .registry()
+                .revoke(&plugin, &grant, &Terms::default())
+                .unwrap();
         }
     });
 }

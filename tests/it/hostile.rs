@@ -253,7 +253,10 @@ fn lies_read_only() {
         // With one to write it writes, and the receipt says what it did, whatever it says itself.
         let plugin = "lies-read-only".parse().unwrap();
         let grant = format!("fs:write:{}", folder.path().display()).parse().unwrap();
-        rig.host.registry().grant(&plugin, &grant, &Terms::default(), "test", None).unwrap();
+        rig.host
+            .registry()
+            .grant(&plugin, &grant, &Terms::default(), "test", None)
+            .unwrap();
         let answer = rig.call("lies-read-only_run", json!({ "path": path })).await;
         assert!(path.exists() == saw(&answer, Access::Write, file), "{answer:?}");
         rig.check_unharmed().await;

@@ -75,7 +75,8 @@ impl Context {
         // What was put into the folder since the last time is there for this verb already.
         let looked = host.registry().look_at_drop_in(&host.drop_in_folder()).await;
         for event in looked? {
-            self.screen.note(format!("drop-in folder: {}", crate::verbs::drop_in_event(&event)));
+            self.screen
+                .note(format!("drop-in folder: {}", crate::verbs::drop_in_event(&event)));
         }
         Ok(host)
     }

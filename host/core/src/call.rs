@@ -152,9 +152,7 @@ impl Host {
         let report = self
             .run(&plugin, &tool, call, &arguments, &allowance, receipt)
             .await?;
-        self.registry()
-            .settle(&plugin, allowance, &report.effects)
-            .await;
+        self.registry().settle(&plugin, allowance, &report.effects).await;
         settle(report, receipt)
     }
 

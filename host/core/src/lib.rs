@@ -25,7 +25,8 @@ pub use call::Answer;
 pub use config::{Config, ConfigError, DatabaseConfig, HttpConfig, LogConfig, LogFormat, RuntimeSection};
 pub use environment::{Layer, variables};
 pub use fact_registry::{
-    Added, Change, ChangeKind, DropIn, DropInEvent, Fate, Grant, InstallOptions, LimitPolicy, Plugin, PluginLimits, Registry, Source, Tool, Update, VersionRow,
+    Added, Change, ChangeKind, DropIn, DropInEvent, Fate, Grant, InstallOptions, LimitPolicy, Plugin,
+    PluginLimits, Registry, Source, Tool, Update, VersionRow,
 };
 pub use fact_types as types;
 pub use host::{Host, OpenError, worker_threads};

@@ -112,10 +112,7 @@ impl Registry {
         let (registry, name) = (Arc::clone(self), plugin.row.name.clone());
         let written = blocking(move || {
             if !unused.is_empty() {
-                registry
-                    .store
-                    .return_uses(&name, &unused)
-                    .map_err(store_failed)?;
+                registry.store.return_uses(&name, &unused).map_err(store_failed)?;
             }
             if !fresh.is_empty() {
                 registry

@@ -120,8 +120,7 @@ impl Registry {
             Ok((rows, list(&listed).map_err(io_failed)?))
         })
         .await?;
-        let rows: BTreeMap<String, DropInRow> =
-            rows.into_iter().map(|row| (row.file.clone(), row)).collect();
+        let rows: BTreeMap<String, DropInRow> = rows.into_iter().map(|row| (row.file.clone(), row)).collect();
         let (mut events, mut pending) = (Vec::new(), false);
         for (file, row) in rows.iter().filter(|(file, _)| !files.contains_key(*file)) {
             events.extend(self.drop_in_gone(folder, file, row).await?);

@@ -176,4 +176,3 @@ fn folder(named: &Path) -> Result<std::path::PathBuf, Error> {
     }
     Ok(real)
 }
-

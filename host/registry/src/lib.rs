@@ -177,7 +177,10 @@ impl Registry {
             let held = held.into_iter().next();
             let old = before.get(&name);
             let same = old.filter(|old| {
-                old.row == row && same_grants(&old.grants, &grants) && old.held == held && old.previous == previous
+                old.row == row
+                    && same_grants(&old.grants, &grants)
+                    && old.held == held
+                    && old.previous == previous
             });
             if let Some(same) = same {
                 plugins.insert(name, Arc::clone(same));

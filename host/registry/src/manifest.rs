@@ -123,7 +123,10 @@ pub(crate) fn compare(manifest: &mut Manifest, component: &Inspection) -> Result
                 "it names imports that the component does not have: {}",
                 words(absent)
             )),
-            (hidden, _) => Some(format!("it keeps imports of the component back: {}", words(hidden))),
+            (hidden, _) => Some(format!(
+                "it keeps imports of the component back: {}",
+                words(hidden)
+            )),
         };
         if let Some(lie) = lie {
             return Err(wrong(format!(
@@ -150,7 +153,15 @@ pub(crate) fn compare(manifest: &mut Manifest, component: &Inspection) -> Result
 fn words(names: &[&str]) -> String {
     let names: Vec<String> = names
         .iter()
-        .map(|name| format!("`{}`", name.chars().take(100).flat_map(char::escape_debug).collect::<String>()))
+        .map(|name| {
+            format!(
+                "`{}`",
+                name.chars()
+                    .take(100)
+                    .flat_map(char::escape_debug)
+                    .collect::<String>()
+            )
+        })
         .collect();
     names.join(", ")
 }

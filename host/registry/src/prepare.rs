@@ -130,7 +130,10 @@ impl Registry {
 
     /// Asks a component, with nothing granted to it, what it is.
     async fn ask(&self, compiled: &Compiled, limits: &Limits) -> Result<Manifest, Error> {
-        let linked = self.runtime.link(compiled, Grants::default(), limits).map_err(bad)?;
+        let linked = self
+            .runtime
+            .link(compiled, Grants::default(), limits)
+            .map_err(bad)?;
         let text = self.runtime.describe(&linked, limits).await.map_err(|failure| {
             tracing::warn!(log = failure.log, "a component failed to describe itself");
             Error::new(

@@ -203,7 +203,9 @@ async fn download(egress: &Egress, url: &str, most: usize) -> Result<Vec<u8>, Er
         let body = http_body_util::Limited::new(response.into_body(), most);
         return match body.collect().await {
             Ok(body) => Ok(body.to_bytes().to_vec()),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large(&shown(&url), most)),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                Err(too_large(&shown(&url), most))
+            }
             Err(error) => {
                 tracing::debug!(%error, "a download was cut");
                 Err(failed(&url, "the download was cut; try again"))
@@ -214,7 +216,14 @@ async fn download(egress: &Egress, url: &str, most: usize) -> Result<Vec<u8>, Er
 }
 
 fn host(url: &str) -> Option<String> {
-    Some(url::Url::parse(url).ok()?.authority().rsplit('@').next()?.to_owned())
+    Some(
+        url::Url::parse(url)
+            .ok()?
+            .authority()
+            .rsplit('@')
+            .next()?
+            .to_owned(),
+    )
 }
 
 async fn get(
@@ -231,7 +240,10 @@ async fn get(
     }
     let grant = only(&parsed, private).ok_or_else(|| failed(url, "that is no address"))?;
     let request = http::Request::get(parsed.as_str())
-        .header(http::header::ACCEPT, "application/wasm, application/octet-stream, */*")
+        .header(
+            http::header::ACCEPT,
+            "application/wasm, application/octet-stream, */*",
+        )
         .body(Empty::<Bytes>::new())
         .map_err(|_| failed(url, "that is no address"))?;
     let long = std::time::Duration::from_secs(60);
@@ -249,7 +261,10 @@ async fn get(
 /// A grant for one host.
 fn only(url: &url::Url, private: bool) -> Option<HttpGrant> {
     let host = host(url.as_str())?;
-    let text = format!("http:GET:https://{host}/*{}", if private { "+private" } else { "" });
+    let text = format!(
+        "http:GET:https://{host}/*{}",
+        if private { "+private" } else { "" }
+    );
     match text.parse() {
         Ok(Capability::Http(grant)) => Some(grant),
         _ => None,
@@ -287,7 +302,10 @@ mod tests {
         check("not built");
         std::fs::write(folder.path().join("a.wasm"), "12345").unwrap();
         let fetched = read(folder.path(), 10).unwrap();
-        assert_eq!((fetched.bytes.as_slice(), fetched.stem.as_deref()), (&b"12345"[..], Some("a")));
+        assert_eq!(
+            (fetched.bytes.as_slice(), fetched.stem.as_deref()),
+            (&b"12345"[..], Some("a"))
+        );
         let error = read(folder.path(), 4).map(drop).unwrap_err();
         assert!(error.message.contains("larger than 4 bytes"), "{}", error.message);
         std::fs::write(folder.path().join("b.wasm"), "").unwrap();
@@ -297,8 +315,14 @@ mod tests {
     #[test]
     fn an_address_is_kept_without_what_may_be_secret() {
         for (url, kept) in [
-            ("https://example.com/a/b.wasm?token=x#y", "https://example.com/a/b.wasm"),
-            ("https://ann:secret@example.com/b.wasm", "https://example.com/b.wasm"),
+            (
+                "https://example.com/a/b.wasm?token=x#y",
+                "https://example.com/a/b.wasm",
+            ),
+            (
+                "https://ann:secret@example.com/b.wasm",
+                "https://example.com/b.wasm",
+            ),
         ] {
             assert_eq!(shown(url), kept);
         }

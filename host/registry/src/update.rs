@@ -178,9 +178,7 @@ impl Registry {
         blocking(move || {
             let (held, _) = registry.held(&name)?;
             let rejected = registry.exchange(None, held.digest, || registry.store.unhold(&name))?;
-            rejected
-                .then_some(held.digest)
-                .ok_or_else(|| nothing_held(&name))
+            rejected.then_some(held.digest).ok_or_else(|| nothing_held(&name))
         })
         .await
     }

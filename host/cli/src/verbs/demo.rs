@@ -12,7 +12,7 @@ use std::time::Instant;
 use clap::Args;
 use fact_core::store::demo;
 use fact_core::{Host, InstallOptions, Source};
-use fact_types::{Terms, ByteSize, Capability, Code, Limits, Span, ToolCall, ToolId};
+use fact_types::{ByteSize, Capability, Code, Limits, Span, Terms, ToolCall, ToolId};
 use serde_json::json;
 use std::path::PathBuf;
 

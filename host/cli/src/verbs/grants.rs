@@ -163,7 +163,10 @@ pub(super) fn terms_words(terms: &Terms) -> String {
         words.push_str(&format!(", for {principal}"));
     }
     if let Some(calls) = terms.calls {
-        words.push_str(&format!(", in {}", crate::screen::counted(calls as usize, "call")));
+        words.push_str(&format!(
+            ", in {}",
+            crate::screen::counted(calls as usize, "call")
+        ));
     }
     if let Some(until) = terms.until {
         words.push_str(&format!(", until {until}"));

@@ -125,10 +125,17 @@ fn preview(context: &Context, plugin: &Plugin, grants: &[Capability]) -> Result<
         counted(plugin.tools.len(), "tool")
     );
     for tool in plugin.tools.values() {
-        text.push_str(&format!("  {}  {}\n", tool.id, super::super::tool::summary(&tool.spec)));
+        text.push_str(&format!(
+            "  {}  {}\n",
+            tool.id,
+            super::super::tool::summary(&tool.spec)
+        ));
     }
     for capability in grants {
-        text.push_str(&format!("  It would be allowed to {}.\n", clean(&capability.in_words())));
+        text.push_str(&format!(
+            "  It would be allowed to {}.\n",
+            clean(&capability.in_words())
+        ));
     }
     for asked in asked {
         text.push_str(&format!("  It asks for {}\n", asked.line()));
@@ -162,14 +169,13 @@ fn ask(
             continue;
         };
         if screen.confirm(&format!("{}\n  Grant it?", asked.line())) {
-            host.registry()
-                .grant(
-                    name,
-                    capability,
-                    &Terms::default(),
-                    &user(),
-                    Some("at installation"),
-                )?;
+            host.registry().grant(
+                name,
+                capability,
+                &Terms::default(),
+                &user(),
+                Some("at installation"),
+            )?;
         }
     }
     Ok(())

@@ -30,7 +30,11 @@ pub(in crate::verbs) async fn run(context: &Context) -> Result<(), Failure> {
         return screen.json(&json!({ "plugins": list, "drop_in_problems": problems(&host)? }));
     }
     for (file, problem) in host.registry().drop_in_problems()? {
-        screen.note(format!("{} in the drop-in folder: {}", one_line(&file), one_line(&problem)));
+        screen.note(format!(
+            "{} in the drop-in folder: {}",
+            one_line(&file),
+            one_line(&problem)
+        ));
     }
     if plugins.is_empty() {
         screen.note("No plugin is installed. `fact plugin install builtin:sql` installs one; others are http, file, util.");

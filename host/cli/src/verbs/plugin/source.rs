@@ -32,8 +32,10 @@ pub(super) fn source(typed: &str, digest: Option<Digest>) -> Result<Source, Fail
     let Some(name) = typed.strip_prefix("builtin:") else {
         if let Some(builtin) = fact_bundle::builtin(typed).filter(|_| !PathBuf::from(typed).exists()) {
             return Err(
-                Failure::new(Code::NotFound, format!("There is no file `{}`.", clean(typed)))
-                    .hint(format!("The plugin that comes with the program is called builtin:{}.", builtin.name)),
+                Failure::new(Code::NotFound, format!("There is no file `{}`.", clean(typed))).hint(format!(
+                    "The plugin that comes with the program is called builtin:{}.",
+                    builtin.name
+                )),
             );
         }
         return Ok(Source::File(PathBuf::from(typed)));

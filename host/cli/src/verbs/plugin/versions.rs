@@ -107,7 +107,10 @@ impl Approve {
             if typed.is_empty() || !digest.starts_with(typed.strip_prefix("sha256:").unwrap_or(typed)) {
                 return Err(Failure::new(
                     Code::Conflict,
-                    format!("The version of {name} that waits is {}, not that one.", held.digest.short()),
+                    format!(
+                        "The version of {name} that waits is {}, not that one.",
+                        held.digest.short()
+                    ),
                 )
                 .hint(format!("Look at it first: fact plugin show {name}")));
             }
