@@ -99,9 +99,22 @@ impl Grant {
     /// # Errors
     /// The first of its terms that is not met.
     pub fn holds(&self, tool: &ToolName, principal: &Principal, now: Timestamp) -> Result<(), Lapse> {
+        self.holds_for(Some(tool), principal, now)
+    }
+
+    /// As [`holds`](Self::holds); without a tool: whether it holds whichever tool is called.
+    ///
+    /// # Errors
+    /// The first of its terms that is not met.
+    pub fn holds_for(
+        &self,
+        tool: Option<&ToolName>,
+        principal: &Principal,
+        now: Timestamp,
+    ) -> Result<(), Lapse> {
         let terms = &self.terms;
         match &terms.tool {
-            Some(own) if own != tool => return Err(Lapse::OtherTool(own.clone())),
+            Some(own) if Some(own) != tool => return Err(Lapse::OtherTool(own.clone())),
             _ => {}
         }
         match &terms.principal {

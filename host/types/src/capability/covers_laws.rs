@@ -43,8 +43,11 @@ fn capabilities() -> impl Strategy<Value = Capability> {
         "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS",
     ]);
     let scheme = pick(&["http", "https"]);
-    let folder = prop::collection::vec(pick(&["a", "ab", ".", "b"]), 0..3)
-        .prop_map(|parts| format!("/{}", parts.join("/")));
+    let folder = (
+        pick(&["/", "./", ""]),
+        prop::collection::vec(pick(&["a", "ab", ".", "b"]), 0..3),
+    )
+        .prop_map(|(root, parts)| format!("{root}{}", parts.join("/")));
     prop_oneof![
         4 => (methods, scheme, host.clone(), port, path.clone(), private.clone())
             .prop_map(|(methods, scheme, host, port, path, private)| format!("http:{methods}:{scheme}://{host}{port}{path}{private}")),

@@ -120,6 +120,8 @@ fn what_covers_what() {
         ("fs:read:/srv/data", "fs:read:/srv", false),
         ("fs:read:/srv", "fs:write:/srv", false),
         ("fs:read:/", "fs:read:data", false),
+        ("fs:read:./", "fs:read:/srv", false),
+        ("fs:read:./", "fs:read:data", true),
         ("fs:read:./data", "fs:read:data/x", true),
         ("kv:read,write:notes*", "kv:read:notes", true),
         ("kv:read:notes", "kv:read:notes*", false),

@@ -129,13 +129,13 @@ impl FsGrant {
     }
 }
 
-/// Whether a path begins with a folder, part by part.
+/// Whether a path begins with a folder, part by part. A relative and an absolute one can't be compared.
 fn begins_with(path: &Path, folder: &Path) -> bool {
     fn parts(path: &Path) -> impl Iterator<Item = Component<'_>> {
         path.components().filter(|part| *part != Component::CurDir)
     }
     let mut rest = parts(path);
-    parts(folder).all(|part| rest.next() == Some(part))
+    path.is_absolute() == folder.is_absolute() && parts(folder).all(|part| rest.next() == Some(part))
 }
 
 impl fmt::Display for FsRights {

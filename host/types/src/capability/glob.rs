@@ -12,7 +12,7 @@ enum Symbol {
 }
 
 /// Whether a text fits a pattern.
-pub(super) fn fits(pattern: &str, text: &str) -> bool {
+pub fn fits(pattern: &str, text: &str) -> bool {
     walk(pattern, text.bytes().map(Symbol::Byte)).is_some_and(|states| states.last() == Some(&true))
 }
 
@@ -22,7 +22,7 @@ pub(super) fn begins(pattern: &str, text: &str) -> bool {
 }
 
 /// Whether every text that fits `wanted` fits `pattern`. May say no where the answer is yes, never the other way.
-pub(super) fn covers(pattern: &str, wanted: &str) -> bool {
+pub fn covers(pattern: &str, wanted: &str) -> bool {
     walk(pattern, symbols(wanted)).is_some_and(|states| states.last() == Some(&true))
 }
 

@@ -291,6 +291,19 @@ impl UrlPattern {
         self.https == wanted.https && port && self.host.covers(&wanted.host) && path
     }
 
+    /// The same server with every path.
+    pub fn server(&self) -> UrlPattern {
+        UrlPattern {
+            path: String::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether it stands for `https` URLs; else for `http` ones.
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
     /// The one port, where it is one.
     fn port_number(&self) -> Option<u16> {
         match self.port {

@@ -23,7 +23,7 @@
 
 mod covers;
 mod fs;
-mod glob;
+pub mod glob;
 mod http;
 mod names;
 mod needed;
