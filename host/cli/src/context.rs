@@ -82,7 +82,8 @@ impl Context {
     }
 
     /// Opens a host with settings of a verb's own.
-    pub(crate) async fn open(&self, config: Config) -> Result<Arc<Host>, Failure> {
+    pub(crate) async fn open(&self, mut config: Config) -> Result<Arc<Host>, Failure> {
+        config.compiler = program();
         let opened = tokio::task::spawn_blocking(move || Host::open(config)).await;
         let host = Arc::new(opened.map_err(|error| Failure::internal("opening the host failed", &error))??);
         Ok(Arc::clone(self.host.get_or_init(|| host)))
@@ -92,6 +93,16 @@ impl Context {
     pub(crate) fn opened(&self) -> Option<Arc<Host>> {
         self.host.get().cloned()
     }
+}
+
+/// This program, which is started again to compile. A file of the same name may be another version by now, so where the
+/// system has a name for the very file that runs, that is it.
+fn program() -> Option<PathBuf> {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() {
+        return Some(running);
+    }
+    std::env::current_exe().ok()
 }
 
 /// Flags as the strongest layer.

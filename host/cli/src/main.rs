@@ -21,6 +21,14 @@ use crate::context::Context;
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
+    // Before anything else is started, and no verb for people: how a host compiles in a process of its own.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments
+        .next()
+        .is_some_and(|verb| verb == fact_core::COMPILE_VERB)
+    {
+        return fact_core::compile_child(arguments);
+    }
     let (cli, format) = match args::parse() {
         Ok(parsed) => parsed,
         Err(code) => return code,

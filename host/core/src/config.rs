@@ -23,6 +23,8 @@ pub struct Config {
     pub log: LogConfig,
     /// How many calls run.
     pub runtime: RuntimeSection,
+    /// What installing one plugin may use.
+    pub install: InstallConfig,
     /// What one call may use.
     pub limits: Limits,
     /// How requests leave the host.
@@ -31,6 +33,11 @@ pub struct Config {
     pub databases: BTreeMap<String, DatabaseConfig>,
     /// What differs for some plugins, by name.
     pub plugins: BTreeMap<PluginName, PluginLimits>,
+    /// The program that compiles components, with its whole path: started with `compile-component` as its first argument,
+    /// it hands the rest to [`compile_child`](crate::compile_child). None: this process compiles, and then neither time nor
+    /// memory of that is limited. No setting: whoever builds the host knows.
+    #[serde(skip)]
+    pub compiler: Option<PathBuf>,
 }
 
 /// What is logged, and how.
@@ -61,6 +68,18 @@ pub struct RuntimeSection {
     pub slots: u32,
     /// Most calls that wait for a slot.
     pub queue: u32,
+}
+
+/// What installing one plugin may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InstallConfig {
+    /// Largest component.
+    pub component_size: ByteSize,
+    /// Longest time to compile it.
+    pub compile_time: Span,
+    /// Most memory to compile it.
+    pub compile_memory: ByteSize,
 }
 
 /// How requests leave the host.
@@ -97,10 +116,12 @@ impl Default for Config {
             drop_in: None,
             log: LogConfig::default(),
             runtime: RuntimeSection::default(),
+            install: InstallConfig::default(),
             limits: Limits::default(),
             http: HttpConfig::default(),
             databases: BTreeMap::new(),
             plugins: BTreeMap::new(),
+            compiler: None,
         }
     }
 }
@@ -120,6 +141,17 @@ impl Default for RuntimeSection {
         RuntimeSection {
             slots: runtime.slots,
             queue: runtime.queue,
+        }
+    }
+}
+
+impl Default for InstallConfig {
+    fn default() -> Self {
+        let limits = fact_runtime::CompileLimits::default();
+        InstallConfig {
+            component_size: ByteSize(fact_runtime::MAX_COMPONENT as u64),
+            compile_time: Span(limits.time),
+            compile_memory: ByteSize(limits.memory),
         }
     }
 }
@@ -227,6 +259,25 @@ impl Config {
         };
         within("runtime.slots", self.runtime.slots.into(), 1, 4096);
         within("runtime.queue", self.runtime.queue.into(), 0, 1_000_000);
+        within(
+            "install.component_size",
+            self.install.component_size.0,
+            1,
+            fact_runtime::MAX_COMPONENT as u64,
+        );
+        within(
+            "install.compile_time (ms)",
+            millis(self.install.compile_time),
+            1000,
+            3_600_000,
+        );
+        // With less not even an empty component compiles; with more the limit is none.
+        within(
+            "install.compile_memory",
+            self.install.compile_memory.0,
+            256 << 20,
+            1 << 40,
+        );
         within(
             "http.connect_timeout (ms)",
             millis(self.http.connect_timeout),

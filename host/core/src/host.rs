@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fact_egress::{Egress, EgressConfig};
 use fact_registry::{LimitPolicy, Registry, RegistryConfig};
-use fact_runtime::{Runtime, RuntimeConfig, Services};
+use fact_runtime::{CompileLimits, Compiler, Compiling, Runtime, RuntimeConfig, Services};
 use fact_store::{Databases, SqlLimits, Store};
 use fact_types::{CallId, Effects, Error, Receipt};
 use tokio::sync::watch;
@@ -50,6 +50,9 @@ pub struct Host {
     stop: watch::Sender<Stop>,
 }
 
+/// The first argument of a program that is started to compile.
+pub const COMPILE_VERB: &str = "compile-component";
+
 /// How far the host is with stopping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
@@ -81,6 +84,8 @@ impl Host {
         let egress = Egress::new(egress(&config)?).map_err(OpenError::Egress)?;
         let runtime = RuntimeConfig {
             compiled_dir: Some(data.join("compiled")),
+            compiler: compiler(&config),
+            max_component: config.install.component_size.bytes(),
             slots: config.runtime.slots,
             queue: config.runtime.queue,
         };
@@ -99,7 +104,7 @@ impl Host {
             folder: data.join("components"),
             limits,
             downloads: Egress::new(downloads(&config)?).map_err(OpenError::Egress)?,
-            component_size: fact_runtime::MAX_COMPONENT,
+            component_size: config.install.component_size.bytes(),
         })
         .map_err(OpenError::Folder)?;
         std::fs::create_dir_all(config.drop_in_folder()).map_err(OpenError::Folder)?;
@@ -141,6 +146,11 @@ impl Host {
 
     pub(crate) fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    /// What is compiled at this moment, to be watched.
+    pub fn compiling(&self) -> watch::Receiver<Vec<Compiling>> {
+        self.runtime.compiling()
     }
 
     /// Calls that run at this moment.
@@ -226,10 +236,21 @@ fn databases(config: &Config) -> BTreeMap<String, fact_store::DatabaseConfig> {
 /// The way out for downloads of components: larger answers, and more time for them.
 fn downloads(config: &Config) -> Result<EgressConfig, OpenError> {
     Ok(EgressConfig {
-        max_response_body: fact_runtime::MAX_COMPONENT as u64 + 1,
+        max_response_body: config.install.component_size.0.saturating_add(1),
         request_timeout_max: Duration::from_secs(600),
         ..egress(config)?
     })
+}
+
+fn compiler(config: &Config) -> Compiler {
+    match &config.compiler {
+        Some(program) => Compiler::Child {
+            program: program.clone(),
+            arguments: vec![COMPILE_VERB.into()],
+            limits: CompileLimits::new(config.install.compile_time.0, config.install.compile_memory.0),
+        },
+        None => Compiler::InProcess,
+    }
 }
 
 fn egress(config: &Config) -> Result<EgressConfig, OpenError> {

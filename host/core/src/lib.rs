@@ -22,14 +22,17 @@ mod environment;
 mod host;
 
 pub use call::Answer;
-pub use config::{Config, ConfigError, DatabaseConfig, HttpConfig, LogConfig, LogFormat, RuntimeSection};
+pub use config::{
+    Config, ConfigError, DatabaseConfig, HttpConfig, InstallConfig, LogConfig, LogFormat, RuntimeSection,
+};
 pub use environment::{Layer, variables};
 pub use fact_registry::{
     Added, Change, ChangeKind, DropIn, DropInEvent, Fate, Grant, InstallOptions, LimitPolicy, Plugin,
     PluginLimits, Registry, Source, Tool, Update, VersionRow,
 };
+pub use fact_runtime::{Compiling, compile_child};
 pub use fact_types as types;
-pub use host::{Host, OpenError, worker_threads};
+pub use host::{COMPILE_VERB, Host, OpenError, worker_threads};
 
 /// The store's parts that doors show: the demo database, its samples and checks.
 pub mod store {

@@ -8,11 +8,13 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use fact_types::{Digest, Limits};
+use fact_types::{ByteSize, Digest, Limits, Span};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::compiler::{Source, words};
 use crate::engine::{Kind, SLOT_MEMORY, SLOT_TABLE};
 use crate::{Runtime, SetupError};
 
@@ -30,12 +32,41 @@ pub enum LoadError {
         "this is a core WebAssembly module, not a component; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`"
     )]
     CoreModule,
-    /// The component is too large.
-    #[error("the component has {size} bytes; at most {MAX_COMPONENT} are allowed")]
-    TooLarge {
+    /// The bytes end too early.
+    #[error(
+        "the file is cut off: it has {size} bytes and ends in the midst of a section; copy or download it again"
+    )]
+    CutOff {
         /// Its size.
         size: usize,
     },
+    /// The component is too large.
+    #[error(
+        "the component has {size} bytes; at most {most} are allowed (`install.component_size`). Build it for release, and \
+         strip what is there for debugging"
+    )]
+    TooLarge {
+        /// Its size.
+        size: usize,
+        /// What is allowed.
+        most: usize,
+    },
+    /// Compiling takes longer than it may.
+    #[error(
+        "compiling it takes longer than {0}; if you trust it, allow more with the setting `install.compile_time`"
+    )]
+    CompileTime(Span),
+    /// Compiling takes more memory than it may.
+    #[error(
+        "compiling it needs more than {0} of memory; if you trust it, allow more with the setting `install.compile_memory`"
+    )]
+    CompileMemory(ByteSize),
+    /// The compiler ended without an answer.
+    #[error("the compiler failed on it ({0}); try again, and when that fails too, build the component anew")]
+    Crashed(String),
+    /// The compiler's process can't be started.
+    #[error("the compiler can't be started ({0}); the host's log says more")]
+    NoCompiler(String),
     /// The bytes do not compile.
     #[error("the component is broken or uses a feature that this host lacks: {0}")]
     Invalid(String),
@@ -85,20 +116,31 @@ impl Runtime {
             fuel: limits.fuel.is_some(),
         };
         let engine = self.engines.get(kind)?;
-        let code = match self.compiled.as_ref().and_then(|cache| cache.get(digest, engine)) {
-            Some(code) => code,
+        let cached = || self.compiled.as_ref().and_then(|cache| cache.get(digest, engine));
+        let code = match cached() {
+            Some(code) => Arc::new(code),
             None => {
-                let bytes = bytes().map_err(LoadError::Read)?;
-                if Digest::of(&bytes) != digest {
-                    return Err(LoadError::Read(io::Error::other(
-                        "its bytes are not those that were installed",
-                    )));
-                }
-                let code = compile(engine, &bytes)?;
-                if let Some(cache) = &self.compiled {
-                    cache.put(digest, engine, &code);
-                }
-                code
+                let source = || {
+                    // Someone may have been done with it just now.
+                    if let Some(code) = cached() {
+                        return Ok(Source::Code(code));
+                    }
+                    let bytes = bytes().map_err(LoadError::Read)?;
+                    self.check(&bytes)?;
+                    if Digest::of(&bytes) != digest {
+                        return Err(LoadError::Read(io::Error::other(
+                            "its bytes are not those that were installed",
+                        )));
+                    }
+                    Ok(Source::Component(bytes))
+                };
+                let keep = |code: &[u8]| {
+                    if let Some(cache) = &self.compiled {
+                        cache.put(digest, engine, code);
+                    }
+                };
+                self.compilations
+                    .compile(digest, engine, kind.fuel, source, keep)?
             }
         };
         match deserialize(engine, &code) {
@@ -115,14 +157,14 @@ impl Runtime {
                 };
                 tracing::debug!(%digest, %refused, "the component outgrows a pooled slot");
                 let component = deserialize(self.engines.get(kind)?, &code)
-                    .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+                    .map_err(|error| LoadError::Invalid(words(&format!("{error:#}"))))?;
                 Ok(Compiled {
                     component,
                     kind,
                     digest,
                 })
             }
-            Err(error) => Err(LoadError::Invalid(format!("{error:#}"))),
+            Err(error) => Err(LoadError::Invalid(words(&format!("{error:#}")))),
         }
     }
 }
@@ -134,30 +176,51 @@ impl Runtime {
             cache.remove(digest);
         }
     }
+
+    /// Says what kind of file it is before anything expensive is done with it.
+    fn check(&self, bytes: &[u8]) -> Result<(), LoadError> {
+        if bytes.len() > self.max_component {
+            return Err(LoadError::TooLarge {
+                size: bytes.len(),
+                most: self.max_component,
+            });
+        }
+        match (bytes.get(..4), bytes.get(4..8)) {
+            (Some(b"\0asm"), Some([1, 0, 0, 0])) => Err(LoadError::CoreModule),
+            (Some(b"\0asm"), _) if cut_off(bytes) => Err(LoadError::CutOff { size: bytes.len() }),
+            (Some(b"\0asm"), _) => Ok(()),
+            _ => Err(LoadError::NotWasm),
+        }
+    }
 }
 
-/// Says what kind of file it is before anything expensive is done with it.
-fn check(bytes: &[u8]) -> Result<(), LoadError> {
-    if bytes.len() > MAX_COMPONENT {
-        return Err(LoadError::TooLarge { size: bytes.len() });
+/// Whether a component ends within its header or one of its sections, each of which begins with a byte for its kind and
+/// its length as LEB128. The engine's own words for it speak of ranges and bounds.
+fn cut_off(bytes: &[u8]) -> bool {
+    let Some(mut rest) = bytes.get(8..) else {
+        return true;
+    };
+    while let Some((_, section)) = rest.split_first() {
+        let Some(end) = section.iter().take(5).position(|byte| byte & 0x80 == 0) else {
+            // A length of more than five bytes is wrong in another way.
+            return section.len() < 5;
+        };
+        let (length, body) = section.split_at(end + 1);
+        let length = length
+            .iter()
+            .rev()
+            .fold(0_usize, |sum, byte| sum << 7 | usize::from(byte & 0x7f));
+        match body.get(length..) {
+            Some(after) => rest = after,
+            None => return true,
+        }
     }
-    match (bytes.get(..4), bytes.get(4..8)) {
-        (Some(b"\0asm"), Some([1, 0, 0, 0])) => Err(LoadError::CoreModule),
-        (Some(b"\0asm"), _) => Ok(()),
-        _ => Err(LoadError::NotWasm),
-    }
-}
-
-fn compile(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
-    check(bytes)?;
-    engine
-        .precompile_component(bytes)
-        .map_err(|error| LoadError::Invalid(format!("{error:#}")))
+    false
 }
 
 #[allow(unsafe_code, reason = "the engine trusts the bytes, and so may we: see below")]
 fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `code` comes from this process's own compiler, or from a file whose keyed hash was checked over these very
+    // SAFETY: `code` comes from this process's own compiler, from a child that is the same compiler, or from a file whose keyed hash was checked over these very
     // bytes in memory.
     unsafe { Component::deserialize(engine, code) }
 }

@@ -108,7 +108,8 @@ impl Drop for Engines {
     }
 }
 
-fn config(kind: Kind, slots: u32) -> Config {
+/// The settings of an engine. Those that code depends on are the same with and without a pool.
+pub(crate) fn config(kind: Kind, slots: u32) -> Config {
     let mut config = Config::new();
     config.epoch_interruption(true);
     config.consume_fuel(kind.fuel);

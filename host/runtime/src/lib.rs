@@ -11,6 +11,7 @@
 mod bindings;
 mod call;
 mod compile;
+mod compiler;
 mod engine;
 mod grants;
 mod imports;
@@ -27,13 +28,15 @@ use std::time::Duration;
 
 use fact_egress::Egress;
 use fact_store::Databases;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 pub use call::{CallInput, CallReport, Failure};
 pub use compile::{Compiled, LoadError, MAX_COMPONENT};
+pub use compiler::{CompileLimits, Compiler, Compiling, compile_child};
 pub use grants::Grants;
 pub use link::Linked;
 
+use compiler::Compilations;
 use engine::Engines;
 use lane::Lane;
 
@@ -49,6 +52,10 @@ pub struct Services {
 pub struct RuntimeConfig {
     /// Where compiled code is kept between starts. None: nowhere.
     pub compiled_dir: Option<PathBuf>,
+    /// Who compiles.
+    pub compiler: Compiler,
+    /// Largest component, in bytes; [`MAX_COMPONENT`] at most.
+    pub max_component: usize,
     /// Most calls that run at the same time; more wait.
     pub slots: u32,
     /// Most calls that wait for a slot; more are told to come back.
@@ -60,6 +67,8 @@ impl Default for RuntimeConfig {
         // 256 calls with the default memory limit can hold 64 GiB at the very worst, and hold some 100 MiB in practice.
         RuntimeConfig {
             compiled_dir: None,
+            compiler: Compiler::InProcess,
+            max_component: MAX_COMPONENT,
             slots: 256,
             queue: 4096,
         }
@@ -81,6 +90,8 @@ pub enum SetupError {
 pub struct Runtime {
     engines: Engines,
     compiled: Option<compile::CodeCache>,
+    compilations: Compilations,
+    max_component: usize,
     services: Arc<Services>,
     slots: Arc<Semaphore>,
     queue: Arc<Semaphore>,
@@ -103,11 +114,23 @@ impl Runtime {
         Ok(Runtime {
             engines,
             compiled,
+            compilations: Compilations::new(config.compiler),
+            max_component: config.max_component.min(MAX_COMPONENT),
             services: Arc::new(services),
             slots: Arc::new(Semaphore::new(slots)),
             queue: Arc::new(Semaphore::new(slots + config.queue as usize)),
             lane: Lane::new(),
         })
+    }
+
+    /// Largest component that is loaded, in bytes. Whoever reads one need not read further.
+    pub fn max_component(&self) -> usize {
+        self.max_component
+    }
+
+    /// What is compiled at this moment, to be watched: a component takes from milliseconds to the compiler's limit.
+    pub fn compiling(&self) -> watch::Receiver<Vec<Compiling>> {
+        self.compilations.watch()
     }
 
     /// Calls that run at this moment.

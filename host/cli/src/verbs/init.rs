@@ -27,6 +27,10 @@ const ABOUT: &[(&str, &str)] = &[
         "How many calls run at the same time, and how many wait. More are told to come back.",
     ),
     (
+        "install",
+        "What installing one plugin may use: its size, and the time and memory of the process that compiles it.",
+    ),
+    (
         "limits",
         "What one call may use. [plugins.NAME.limits] and [plugins.NAME.tools.TOOL] change it for some.",
     ),

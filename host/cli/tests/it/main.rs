@@ -10,6 +10,7 @@
 )]
 
 mod codes;
+mod compiler;
 mod fact;
 mod readme;
 mod stop;

@@ -64,7 +64,7 @@ impl Install {
             by: user(),
         };
         let plugin = {
-            let _spinner = Spinner::start(screen, format!("compiling {}", one_line(&self.source)));
+            let _spinner = Spinner::install(screen, &host, &one_line(&self.source));
             host.registry().install(source, options).await?
         };
         let name = plugin.row.name.clone();
