@@ -259,7 +259,7 @@ fn clip(text: &mut String, most: usize) {
 fn refused(error: &fact_component::InspectError) -> Error {
     Error::new(
         Code::BadComponent,
-        format!("The plugin can't be installed: {error}."),
+        format!("The plugin can't be installed. {error}"),
     )
 }
 
@@ -269,6 +269,11 @@ pub(crate) fn bad(error: LoadError) -> Error {
             tracing::error!(error = &error as &dyn std::error::Error, "the engine can't start");
             Error::internal()
         }
+        // These say something about the host, or nothing about the component yet.
+        LoadError::Crashed(_) | LoadError::NoCompiler(_) => Error::new(
+            Code::Unavailable,
+            format!("The plugin can't be installed: {error}."),
+        ),
         error => Error::new(
             Code::BadComponent,
             format!("The plugin can't be installed: {error}."),

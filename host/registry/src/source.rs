@@ -47,6 +47,7 @@ impl Source {
     /// Gets the bytes, at most `most` of them.
     pub(crate) async fn fetch(self, egress: &Egress, most: usize) -> Result<Fetched, Error> {
         match self {
+            Source::Bytes { label, bytes } if bytes.len() > most => Err(too_large(&label, most)),
             Source::Bytes { label, bytes } => Ok(Fetched {
                 digest: Digest::of(&bytes),
                 stem: label.rsplit(':').next().map(str::to_owned),

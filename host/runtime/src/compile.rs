@@ -32,14 +32,6 @@ pub enum LoadError {
         "this is a core WebAssembly module, not a component; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`"
     )]
     CoreModule,
-    /// The bytes end too early.
-    #[error(
-        "the file is cut off: it has {size} bytes and ends in the midst of a section; copy or download it again"
-    )]
-    CutOff {
-        /// Its size.
-        size: usize,
-    },
     /// The component is too large.
     #[error(
         "the component has {size} bytes; at most {most} are allowed (`install.component_size`). Build it for release, and \
@@ -187,35 +179,10 @@ impl Runtime {
         }
         match (bytes.get(..4), bytes.get(4..8)) {
             (Some(b"\0asm"), Some([1, 0, 0, 0])) => Err(LoadError::CoreModule),
-            (Some(b"\0asm"), _) if cut_off(bytes) => Err(LoadError::CutOff { size: bytes.len() }),
             (Some(b"\0asm"), _) => Ok(()),
             _ => Err(LoadError::NotWasm),
         }
     }
-}
-
-/// Whether a component ends within its header or one of its sections, each of which begins with a byte for its kind and
-/// its length as LEB128. The engine's own words for it speak of ranges and bounds.
-fn cut_off(bytes: &[u8]) -> bool {
-    let Some(mut rest) = bytes.get(8..) else {
-        return true;
-    };
-    while let Some((_, section)) = rest.split_first() {
-        let Some(end) = section.iter().take(5).position(|byte| byte & 0x80 == 0) else {
-            // A length of more than five bytes is wrong in another way.
-            return section.len() < 5;
-        };
-        let (length, body) = section.split_at(end + 1);
-        let length = length
-            .iter()
-            .rev()
-            .fold(0_usize, |sum, byte| sum << 7 | usize::from(byte & 0x7f));
-        match body.get(length..) {
-            Some(after) => rest = after,
-            None => return true,
-        }
-    }
-    false
 }
 
 #[allow(unsafe_code, reason = "the engine trusts the bytes, and so may we: see below")]
