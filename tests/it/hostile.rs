@@ -461,6 +461,9 @@ fn readme() {
     });
 }
 
+/// The tests of the guests without the plugin contract.
+use crate::plain::{every_type, plain_fetch, plain_files, plain_settings, plain_time};
+
 /// Refers to the test of a guest's name, which must exist for that.
 macro_rules! has_a_test {
     ($guest:ident) => {

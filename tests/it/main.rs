@@ -23,4 +23,5 @@ mod hostile;
 mod http_corpus;
 mod limits;
 mod listener;
+mod plain;
 mod rig;

@@ -3,7 +3,12 @@
 
 // Outside a component there is nobody to export to.
 #![cfg(target_family = "wasm")]
-#![allow(unsafe_code, missing_docs, unreachable_pub, reason = "the generated half needs it")]
+#![allow(
+    unsafe_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "the generated half needs it"
+)]
 
 use wasip2::http::outgoing_handler::handle;
 use wasip2::http::types::{Fields, IncomingBody, OutgoingBody, OutgoingRequest, Scheme};

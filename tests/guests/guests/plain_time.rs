@@ -3,7 +3,12 @@
 
 // Outside a component there is nobody to export to.
 #![cfg(target_family = "wasm")]
-#![allow(unsafe_code, missing_docs, unreachable_pub, reason = "the generated half needs it")]
+#![allow(
+    unsafe_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "the generated half needs it"
+)]
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
