@@ -17,24 +17,12 @@ use crate::fact::Home;
 /// How long a test waits for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A component whose functions take time and memory by the square of their size: each asks for each of so many variables
-/// behind so many branches. It is small and valid.
-fn slow(functions: u32, size: u32) -> Vec<u8> {
-    let mut body = Vec::new();
-    // One run of locals, all i32.
-    body.extend([1]);
-    leb(&mut body, size);
+/// A component of functions with so many locals, all i32, that do this.
+fn component(functions: u32, locals: u32, does: &[u8]) -> Vec<u8> {
+    let mut body = vec![1];
+    leb(&mut body, locals);
     body.push(0x7f);
-    for _ in 0..size {
-        // local.get 0, if, end
-        body.extend([0x20, 0, 0x04, 0x40, 0x0b]);
-    }
-    for local in 0..size {
-        // local.get, drop
-        body.push(0x20);
-        leb(&mut body, local);
-        body.push(0x1a);
-    }
+    body.extend(does);
     body.push(0x0b);
 
     let mut code = Vec::new();
@@ -53,6 +41,48 @@ fn slow(functions: u32, size: u32) -> Vec<u8> {
     let mut component = b"\0asm\x0d\0\x01\0".to_vec();
     section(&mut component, 1, &module);
     component
+}
+
+/// More than five minutes on two processors, and little memory: loops whose variables all change, with so many ways back, each of
+/// which carries all variables. The time grows with the square of the ways.
+fn takes_minutes() -> Vec<u8> {
+    let (locals, ways) = (50, 20_000);
+    // loop
+    let mut does = vec![0x03, 0x40];
+    for local in 0..locals {
+        // local.get, local.get of the next one, i32.add, local.set
+        does.push(0x20);
+        leb(&mut does, local);
+        does.push(0x20);
+        leb(&mut does, (local + 1) % locals);
+        does.extend([0x6a, 0x21]);
+        leb(&mut does, local);
+    }
+    // local.get 0, br_table to the loop
+    does.extend([0x20, 0, 0x0e]);
+    leb(&mut does, ways);
+    does.extend(vec![0; ways as usize + 1]);
+    does.push(0x0b);
+    let bytes = component(16, locals, &does);
+    assert!(bytes.len() < 1 << 20, "{}", bytes.len());
+    bytes
+}
+
+/// Gigabytes, from a third of a megabyte: a function that asks for each of so many variables behind so many branches.
+fn takes_memory() -> Vec<u8> {
+    let size = 30_000;
+    let mut does = Vec::new();
+    for _ in 0..size {
+        // local.get 0, if, end
+        does.extend([0x20, 0, 0x04, 0x40, 0x0b]);
+    }
+    for local in 0..size {
+        // local.get, drop
+        does.push(0x20);
+        leb(&mut does, local);
+        does.push(0x1a);
+    }
+    component(1, size, &does)
 }
 
 /// Bytes that are whole in form, and wrong within.
@@ -75,13 +105,6 @@ fn leb(to: &mut Vec<u8>, mut n: u32) {
         n >>= 7;
     }
     to.push(n as u8);
-}
-
-/// Takes minutes, in a fifth of a megabyte for each.
-fn takes_minutes() -> Vec<u8> {
-    let bytes = slow(11, 10_000);
-    assert!(bytes.len() < 1 << 20, "{}", bytes.len());
-    bytes
 }
 
 fn run(test: impl Future<Output = ()>) {
@@ -222,7 +245,7 @@ fn a_compilation_that_takes_all_memory_is_ended() {
         });
         // What is no burden is compiled with as much.
         install(&host, guests::ECHO.bytes).await.unwrap();
-        let error = install(&host, &slow(1, 30_000)).await.unwrap_err();
+        let error = install(&host, &takes_memory()).await.unwrap_err();
         for word in ["more than 256MiB of memory", "`install.compile_memory`"] {
             assert!(error.message.contains(word), "{}", error.message);
         }

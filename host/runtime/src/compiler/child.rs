@@ -146,6 +146,8 @@ fn component() -> io::Result<Vec<u8>> {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     let mut bytes = Vec::new();
+    // At once, since growing takes twice the room.
+    bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;
     input.take(length).read_to_end(&mut bytes)?;
     if bytes.len() as u64 != length {
         return Err(io::ErrorKind::UnexpectedEof.into());

@@ -21,9 +21,11 @@ const COMPLAINT: u64 = 4096;
 /// How long a child that says no more may take to end.
 const LAST_MOMENTS: Duration = Duration::from_secs(2);
 
-/// What the language's allocator says before it ends a program.
-const NO_MEMORY: [&str; 3] = [
+/// What a program says that has no memory left: the language's allocator before it ends it, the child, and the system when
+/// it gives neither memory nor threads.
+const NO_MEMORY: [&str; 4] = [
     "memory allocation of",
+    "out of memory",
     "Cannot allocate memory",
     "Resource temporarily unavailable",
 ];
