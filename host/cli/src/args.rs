@@ -56,6 +56,9 @@ pub(crate) struct Global {
     /// Where plugins, grants and the demo database are kept [env: FACT_DATA_DIR]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Policy file, instead of those of the configuration; may stand more than once [env: FACT_POLICY, with commas]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) policy: Vec<PathBuf>,
     /// off, error, warn, info, debug or trace, or filters such as `warn,plugin=info` (`plugin`: what plugins log).
     /// Logs go to standard error [env: FACT_LOG_LEVEL]
     #[arg(long, global = true, value_name = "LEVEL")]

@@ -111,6 +111,10 @@ fn flags(global: &Global) -> Layer {
     if let Some(folder) = &global.data_dir {
         table.insert("data_dir".to_owned(), folder.display().to_string().into());
     }
+    if !global.policy.is_empty() {
+        let files = global.policy.iter().map(|file| file.display().to_string().into());
+        table.insert("policy".to_owned(), toml::Value::Array(files.collect()));
+    }
     if let Some(level) = &global.log_level {
         let log = toml::Table::from_iter([("level".to_owned(), toml::Value::from(level.clone()))]);
         table.insert("log".to_owned(), log.into());

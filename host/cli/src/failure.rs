@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::process::ExitCode;
 
+use fact_core::policy::{LoadError, PolicyError};
 use fact_core::{Answer, ConfigError, OpenError};
 use fact_types::{Code, Error, Receipt};
 
@@ -91,8 +92,31 @@ impl From<ConfigError> for Failure {
     }
 }
 
+impl From<PolicyError> for Failure {
+    fn from(error: PolicyError) -> Self {
+        let problems = serde_json::json!({ "problems": error.problems });
+        Failure::from(Error::new(Code::Config, capital(&error.to_string())).with_details(problems))
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Wrong(error) => error.into(),
+            LoadError::File { .. } => Failure::new(Code::Config, format!("{}.", capital(&error.to_string()))),
+        }
+    }
+}
+
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
+        // Rules that can't be read are no rules that can be left out: what they say is not known.
+        let error = match error {
+            OpenError::Policy(error) => {
+                return Failure::from(error).hint("`fact policy check FILE` checks a policy by itself.");
+            }
+            other => other,
+        };
         let kind = |cause: Option<&(dyn StdError + 'static)>| {
             cause
                 .and_then(|cause| cause.downcast_ref::<io::Error>())

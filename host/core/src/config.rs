@@ -19,6 +19,8 @@ pub struct Config {
     /// A folder whose components are installed. None: `plugins` in the data folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drop_in: Option<PathBuf>,
+    /// Files of rules that grant capabilities: see [`fact_policy::Policy`].
+    pub policy: Vec<PathBuf>,
     /// What is logged, and how.
     pub log: LogConfig,
     /// How many calls run.
@@ -114,6 +116,7 @@ impl Default for Config {
                 .as_ref()
                 .map_or_else(|| PathBuf::from("fact-data"), |f| f.data_dir().to_path_buf()),
             drop_in: None,
+            policy: Vec::new(),
             log: LogConfig::default(),
             runtime: RuntimeSection::default(),
             install: InstallConfig::default(),

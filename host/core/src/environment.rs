@@ -16,6 +16,9 @@ pub struct Layer {
     pub table: toml::Table,
 }
 
+/// The one list that a variable sets, its files separated by commas. Set and empty, it means that there are none.
+const POLICY: (&str, &str) = ("FACT_POLICY", "policy");
+
 /// The variables that are read: name and the setting's path. The name is `FACT_` and the path in capitals, joined by
 /// underscores: `FACT_LIMITS_DEADLINE` is `limits.deadline`.
 pub fn variables() -> Vec<(String, Vec<String>)> {
@@ -72,7 +75,11 @@ impl Layer {
             table: toml::Table::new(),
         };
         for (name, text) in vars {
-            if let Some((_, path)) = known.iter().find(|(known, _)| *known == name) {
+            if name == POLICY.0 {
+                let files = text.split(',').map(str::trim).filter(|file| !file.is_empty());
+                let files = files.map(toml::Value::from).collect();
+                layer.table.insert(POLICY.1.to_owned(), toml::Value::Array(files));
+            } else if let Some((_, path)) = known.iter().find(|(known, _)| *known == name) {
                 layer.set(path, &text);
             }
         }
@@ -139,6 +146,11 @@ fn relative_paths(file: &Path, table: &mut toml::Table) {
             }
         }
     }
+    if let Some(toml::Value::Array(files)) = table.get_mut("policy") {
+        for path in files {
+            beside(file, path);
+        }
+    }
     if let Some(toml::Value::Array(files)) = table
         .get_mut("http")
         .and_then(|http| http.get_mut("root_certificates"))
@@ -176,6 +188,29 @@ mod tests {
         assert_eq!(config.limits.memory, ByteSize::mib(64));
         assert_eq!(config.limits.host_calls, 7);
         assert_eq!(config.data_dir, std::path::Path::new("123"));
+    }
+
+    #[test]
+    fn policy_files_are_named_in_each_way() {
+        let of = |layers: &[Layer]| Config::load(layers).unwrap().policy;
+        assert_eq!(of(&[]), [""; 0].map(PathBuf::from));
+        let folder = std::env::temp_dir().join(format!("fact-layers-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("fact.toml");
+        std::fs::write(&path, "policy = [\"a.toml\", \"/srv/b.toml\"]").unwrap();
+        let file = Layer::file(&path).unwrap().unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(
+            of(std::slice::from_ref(&file)),
+            [folder.join("a.toml"), "/srv/b.toml".into()]
+        );
+        for (text, expected) in [("x.toml, y.toml", &["x.toml", "y.toml"][..]), ("", &[])] {
+            let variable = ("FACT_POLICY".to_owned(), text.to_owned());
+            let environment = Layer::environment(std::iter::once(variable));
+            let expected: Vec<PathBuf> = expected.iter().map(PathBuf::from).collect();
+            assert_eq!(of(&[file.clone(), environment]), expected, "{text}");
+        }
+        assert!(Config::load(&[layer("file", "policy = \"a.toml\"")]).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fact_egress::{Egress, EgressConfig};
+use fact_policy::Policy;
 use fact_registry::{LimitPolicy, Registry, RegistryConfig};
 use fact_runtime::{CompileLimits, Compiler, Compiling, Runtime, RuntimeConfig, Services};
 use fact_store::{Databases, SqlLimits, Store};
@@ -29,6 +30,9 @@ pub enum OpenError {
     /// The way out over HTTP.
     #[error("the HTTP settings can't be used")]
     Egress(#[source] fact_egress::SetupError),
+    /// A policy file that is not there or is wrong. Without it nobody knows what plugins may do.
+    #[error(transparent)]
+    Policy(fact_policy::LoadError),
     /// A file that the configuration names.
     #[error("`{path}`, which the configuration names, can't be read")]
     File {
@@ -43,6 +47,7 @@ pub enum OpenError {
 /// A host. Cheap to share: put it in an [`Arc`].
 pub struct Host {
     config: Config,
+    policy: Arc<Policy>,
     store: Arc<Store>,
     databases: Databases,
     runtime: Arc<Runtime>,
@@ -78,6 +83,7 @@ impl Host {
     /// # Errors
     /// When the data folder, the engine or a file that the configuration names can't be used.
     pub fn open(config: Config) -> Result<Self, OpenError> {
+        let policy = Policy::load(&config.policy).map_err(OpenError::Policy)?;
         let data = config.data_dir.as_path();
         let store = Arc::new(Store::open(data).map_err(OpenError::Store)?);
         let databases = Databases::new(databases(&config), SqlLimits::default());
@@ -111,6 +117,7 @@ impl Host {
         let (stop, _) = watch::channel(Stop::No);
         Ok(Host {
             config,
+            policy: Arc::new(policy),
             store,
             databases,
             runtime,
@@ -122,6 +129,11 @@ impl Host {
     /// The settings that the host was built from.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The rules of the configuration's policy files, as they were when the host was opened.
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
     }
 
     /// The installed plugins.

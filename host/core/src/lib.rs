@@ -20,12 +20,14 @@ mod call;
 mod config;
 mod environment;
 mod host;
+mod rights;
 
 pub use call::Answer;
 pub use config::{
     Config, ConfigError, DatabaseConfig, HttpConfig, InstallConfig, LogConfig, LogFormat, RuntimeSection,
 };
 pub use environment::{Layer, variables};
+pub use fact_policy as policy;
 pub use fact_registry::{
     Added, Change, ChangeKind, DropIn, DropInEvent, Fate, Grant, InstallOptions, LimitPolicy, Plugin,
     PluginLimits, Registry, Source, Tool, Update, VersionRow,
@@ -33,6 +35,7 @@ pub use fact_registry::{
 pub use fact_runtime::{Compiling, compile_child};
 pub use fact_types as types;
 pub use host::{COMPILE_VERB, Host, OpenError, worker_threads};
+pub use rights::{Asked, Circumstances};
 
 /// The store's parts that doors show: the demo database, its samples and checks.
 pub mod store {

@@ -73,7 +73,8 @@ fn show(context: &Context) -> Result<(), Failure> {
 
 fn check(context: &Context) -> Result<(), Failure> {
     let layers = context.layers()?;
-    Settings::load(&layers)?;
+    let settings = Settings::load(&layers)?;
+    fact_core::policy::Policy::load(&settings.policy)?;
     let file = context
         .file()
         .filter(|file| file.exists())

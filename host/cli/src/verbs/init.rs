@@ -16,7 +16,8 @@ use crate::screen::clean;
 const ABOUT: &[(&str, &str)] = &[
     (
         "",
-        "Where plugins, grants and the demo database are kept. Paths are relative to this file.",
+        "data_dir: where plugins, grants and the demo database are kept. policy: files of rules that grant capabilities. Paths \
+         are relative to this file.",
     ),
     (
         "log",
@@ -125,6 +126,7 @@ fn template(data_dir: Option<&str>) -> Result<String, Failure> {
                     .map(|value| format!("# data_dir = {value}\n"))
                     .unwrap_or_default(),
             });
+            text.push_str("# policy = []\n");
             continue;
         }
         text.push_str(&format!("# [{section}]\n"));
@@ -188,7 +190,8 @@ mod tests {
         (config.databases, config.plugins) = Default::default();
         assert_eq!(config, Config::default());
         for (key, value) in toml::Table::try_from(Config::default()).unwrap() {
-            let named = ABOUT.iter().any(|(section, _)| *section == key) || key == "data_dir";
+            let named =
+                ABOUT.iter().any(|(section, _)| *section == key) || key == "data_dir" || key == "policy";
             assert!(
                 named || value.as_table().is_some_and(toml::Table::is_empty),
                 "{key} is in no part of the file"

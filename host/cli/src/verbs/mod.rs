@@ -10,6 +10,7 @@ mod doctor;
 mod grants;
 mod init;
 mod plugin;
+mod policy;
 mod tool;
 mod version;
 
@@ -32,6 +33,9 @@ pub(crate) enum Verb {
     /// Install, list and remove plugins, and say what they may do.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    /// Check policy files, and say what decides about what a plugin may do.
+    #[command(subcommand)]
+    Policy(policy::Policy),
     /// List and show the tools of installed plugins.
     #[command(subcommand)]
     Tool(tool::Tool),
@@ -58,6 +62,7 @@ pub(crate) async fn run(context: Arc<Context>, verb: Verb) -> Result<(), Failure
         Verb::Init => init::run(context).await,
         Verb::Demo(demo) => demo.run(context).await,
         Verb::Plugin(plugin) => plugin.run(context).await,
+        Verb::Policy(policy) => policy.run(context).await,
         Verb::Tool(tool) => tool.run(context).await,
         Verb::Call(call) => call.run(context).await,
         Verb::Db(db) => db.run(context).await,

@@ -1,5 +1,6 @@
 //! `fact plugin`.
 
+mod audit;
 mod grant;
 mod install;
 mod list;
@@ -59,6 +60,8 @@ pub(crate) enum Plugin {
     Grant(grant::Grant),
     /// Take a grant back. The plugin's next call does not have it any more.
     Revoke(grant::Revoke),
+    /// Look for grants that are unused, broad, risky, or dangerous together.
+    Audit(audit::Audit),
     /// Install what is put into the drop-in folder, and remove what is taken away, until you stop it.
     Watch(watch::Watch),
 }
@@ -78,6 +81,7 @@ impl Plugin {
             Plugin::Remove { name } => state::remove(context, &name).await,
             Plugin::Grant(grant) => grant.run(context).await,
             Plugin::Revoke(revoke) => revoke.run(context).await,
+            Plugin::Audit(audit) => audit.run(context).await,
             Plugin::Watch(watch) => watch.run(context).await,
         }
     }
