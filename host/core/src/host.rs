@@ -83,7 +83,7 @@ impl Host {
     /// # Errors
     /// When the data folder, the engine or a file that the configuration names can't be used.
     pub fn open(config: Config) -> Result<Self, OpenError> {
-        let policy = Policy::load(&config.policy).map_err(OpenError::Policy)?;
+        let policy = Arc::new(Policy::load(&config.policy).map_err(OpenError::Policy)?);
         let data = config.data_dir.as_path();
         let store = Arc::new(Store::open(data).map_err(OpenError::Store)?);
         let databases = Databases::new(databases(&config), SqlLimits::default());
@@ -110,6 +110,7 @@ impl Host {
             folder: data.join("components"),
             limits,
             downloads: Egress::new(downloads(&config)?).map_err(OpenError::Egress)?,
+            policy: Arc::clone(&policy),
             component_size: config.install.component_size.bytes(),
         })
         .map_err(OpenError::Folder)?;
@@ -117,7 +118,7 @@ impl Host {
         let (stop, _) = watch::channel(Stop::No);
         Ok(Host {
             config,
-            policy: Arc::new(policy),
+            policy,
             store,
             databases,
             runtime,

@@ -42,17 +42,7 @@ impl Host {
     /// # Errors
     /// `not-found` when the plugin does not exist.
     pub fn rights(&self, name: &PluginName) -> Result<Vec<Grant>, Error> {
-        let plugin = self.registry().plugin(name)?;
-        let mut grants = self.registry().grants(name)?;
-        for grant in self.policy().grants_for(&facts(&plugin)) {
-            if !grants
-                .iter()
-                .any(|there| there.origin == grant.origin && there.capability == grant.capability)
-            {
-                grants.push(grant);
-            }
-        }
-        Ok(grants)
+        self.registry().grants(name)
     }
 
     /// Whether a plugin may do something, and which grant or rule decides.

@@ -23,8 +23,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use fact_egress::Egress;
+use fact_policy::{PluginFacts, Policy};
 use fact_runtime::Runtime;
-use fact_store::{Store, StoreError, VersionState};
+use fact_store::{PluginRow, Store, StoreError, VersionState};
 use fact_types::{Code, Error, PluginName, ToolId};
 
 pub use allowance::Allowance;
@@ -53,6 +54,8 @@ pub struct RegistryConfig {
     pub limits: LimitPolicy,
     /// The way out for downloads of components.
     pub downloads: Egress,
+    /// Rules that grant, besides what people grant.
+    pub policy: Arc<Policy>,
     /// Largest component, in bytes.
     pub component_size: usize,
 }
@@ -65,6 +68,7 @@ pub struct Registry {
     limits: LimitPolicy,
     downloads: Egress,
     component_size: usize,
+    policy: Arc<Policy>,
     known: RwLock<Known>,
 }
 
@@ -91,6 +95,7 @@ impl Registry {
             limits: config.limits,
             downloads: config.downloads,
             component_size: config.component_size,
+            policy: config.policy,
             known: RwLock::default(),
         })
     }
@@ -168,7 +173,8 @@ impl Registry {
         let mut plugins = BTreeMap::new();
         for row in self.store.plugins().map_err(store_failed)? {
             let name = row.name.clone();
-            let grants = grants.remove(&name).unwrap_or_default();
+            let mut grants = grants.remove(&name).unwrap_or_default();
+            grants.extend(self.by_policy(&row));
             let (held, previous): (Vec<_>, Vec<_>) = versions
                 .remove(&name)
                 .unwrap_or_default()
@@ -202,6 +208,33 @@ impl Registry {
             }
         }
         Ok(plugins)
+    }
+}
+
+impl Registry {
+    /// What the policy's rules grant a plugin: like what people grant, from now on.
+    fn by_policy(&self, row: &PluginRow) -> Vec<Grant> {
+        let facts = PluginFacts {
+            name: row.name.clone(),
+            digest: row.digest,
+            source: row.source.clone(),
+        };
+        let settled = |mut grant: Grant| match grants::settle(&grant.capability) {
+            Ok(capability) => {
+                grant.capability = capability;
+                Some(grant)
+            }
+            // The other rules hold all the same; a grant that can't be given is none.
+            Err(error) => {
+                tracing::warn!(plugin = %row.name, by = grant.granted_by, %error, "a rule of the policy grants nothing");
+                None
+            }
+        };
+        self.policy
+            .grants_for(&facts)
+            .into_iter()
+            .filter_map(settled)
+            .collect()
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) enum Policy {
     /// Say what is wrong with policy files, all of it, and what is unwise in them.
     Check(Check),
     /// Say whether a plugin may do something, and which grant or rule decides.
-    Explain(Explain),
+    Explain(Box<Explain>),
 }
 
 /// Say what is wrong with policy files.

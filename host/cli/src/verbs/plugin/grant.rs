@@ -2,7 +2,7 @@
 
 use clap::Args;
 use fact_core::Added;
-use fact_core::types::{Grant as Given, Principal, Terms, ToolName};
+use fact_core::types::{Grant as Given, Origin, Principal, Terms, ToolName};
 use fact_types::{Capability, Code, PluginName};
 use jiff::Timestamp;
 use serde_json::json;
@@ -127,6 +127,20 @@ impl Revoke {
         };
         let gone = host.registry().revoke(name, capability, &terms)?;
         if gone == 0 {
+            let rule = host.registry().grants(name)?.into_iter().find_map(|grant| {
+                match (&grant.capability == capability, grant.origin) {
+                    (true, Origin::Policy { rule }) => Some(rule),
+                    _ => None,
+                }
+            });
+            if let Some(rule) = rule {
+                let message = format!(
+                    "{name} has `{capability}` by the rule `{}` of a policy file; nothing was changed.",
+                    clean(&rule)
+                );
+                return Err(Failure::new(Code::Conflict, message)
+                    .hint("Change the rule: that is where it can be taken back."));
+            }
             let message = format!("{name} has no grant `{capability}`; nothing was changed.");
             return Err(Failure::new(Code::NotFound, message).hint(format!(
                 "`fact plugin show {name}` lists its grants as they must be written."
