@@ -24,4 +24,5 @@ mod http_corpus;
 mod limits;
 mod listener;
 mod plain;
+mod policy;
 mod rig;

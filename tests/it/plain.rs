@@ -260,7 +260,12 @@ pub(crate) fn every_type() {
                 .collect();
             for value in echo.edges.into_iter().chain(random) {
                 let answer = rig.answer(&tool, json!({ "value": value })).await;
-                assert_eq!(answer, json!({ "result": value }), "{tool}");
+                // A record is the structured answer itself; what is no record stands in one.
+                let expected = match echo.function {
+                    "a-record" => value,
+                    _ => json!({ "result": value }),
+                };
+                assert_eq!(answer, expected, "{tool}");
             }
             for value in echo.wrong {
                 let error = rig.refusal(&tool, json!({ "value": value })).await;

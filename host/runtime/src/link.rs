@@ -94,6 +94,8 @@ pub(crate) fn world(linker: &mut Linker<State>, grants: &Grants) -> wasmtime::Re
     wasi::filesystem::preopens::add_to_linker::<State, HasFiles>(linker, Files::of)?;
     wasi::cli::environment::add_to_linker::<State, HasEnvironment>(linker, Environment::of)?;
     wasi::sockets::ip_name_lookup::add_to_linker::<State, HasLookup>(linker, Lookup::of)?;
+    wasi::sockets::tcp_create_socket::add_to_linker::<State, HasLookup>(linker, Lookup::of)?;
+    wasi::sockets::udp_create_socket::add_to_linker::<State, HasLookup>(linker, Lookup::of)?;
     linker.allow_shadowing(false);
 
     fact::types::add_to_linker::<State, HasDenied>(linker, Denied::of)?;

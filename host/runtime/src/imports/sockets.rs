@@ -15,7 +15,11 @@ use wasmtime_wasi::p2::SocketError;
 use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::{
     self, HostResolveAddressStream, ResolveAddressStream,
 };
-use wasmtime_wasi::p2::bindings::sockets::network::{self, ErrorCode, HostNetwork, IpAddress, Network};
+use wasmtime_wasi::p2::bindings::sockets::network::{
+    self, ErrorCode, HostNetwork, IpAddress, IpAddressFamily, Network,
+};
+use wasmtime_wasi::p2::bindings::sockets::{tcp_create_socket, udp_create_socket};
+use wasmtime_wasi::p2::{TcpSocket, UdpSocket};
 use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtxView, WasiSocketsView};
 
 use crate::Services;
@@ -157,6 +161,29 @@ impl ip_name_lookup::Host for Lookup<'_> {
         }
         self.witness.read(peer);
         ip_name_lookup::Host::resolve_addresses(&mut self.wasi, network, name)
+    }
+}
+
+/// Sockets for whoever was granted a peer. A guest without one is refused before it says whom it wants to reach.
+impl tcp_create_socket::Host for Lookup<'_> {
+    fn create_tcp_socket(&mut self, family: IpAddressFamily) -> Result<Handle<TcpSocket>, SocketError> {
+        if self.net.is_empty() {
+            self.witness.denied(Resource::Net {
+                peer: "tcp".to_owned(),
+            });
+            return Err(ErrorCode::AccessDenied.into());
+        }
+        tcp_create_socket::Host::create_tcp_socket(&mut self.wasi, family)
+    }
+}
+
+/// Nothing opens UDP.
+impl udp_create_socket::Host for Lookup<'_> {
+    async fn create_udp_socket(&mut self, _: IpAddressFamily) -> Result<Handle<UdpSocket>, SocketError> {
+        self.witness.denied(Resource::Net {
+            peer: "udp".to_owned(),
+        });
+        Err(ErrorCode::AccessDenied.into())
     }
 }
 

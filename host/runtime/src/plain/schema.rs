@@ -4,6 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::shape::{Field, Int, Shape};
 
+/// What is nearer to no 32-bit number than to infinity begins here. The largest one, as it is commonly written
+/// (3.4028235e38), is a little larger than itself.
+pub(super) const F32_END: f64 = 3.402_823_567_797_336_6e38;
+
 /// The member of the structured answer that holds a result which is no object by itself.
 pub(crate) const RESULT: &str = "result";
 
@@ -41,7 +45,7 @@ pub(crate) fn of(shape: &Shape) -> Value {
         Shape::Bool => json!({ "type": "boolean" }),
         Shape::Int(int) => integer(*int),
         Shape::F32 => json!({ "anyOf": [
-            { "type": "number", "minimum": f64::from(f32::MIN), "maximum": f64::from(f32::MAX) },
+            { "type": "number", "exclusiveMinimum": -F32_END, "exclusiveMaximum": F32_END },
             { "enum": NOT_NUMBERS },
         ] }),
         Shape::F64 => json!({ "anyOf": [{ "type": "number" }, { "enum": NOT_NUMBERS }] }),

@@ -64,7 +64,7 @@ pub(crate) fn value(shape: &Shape, json: Value) -> Result<Val, Misfit> {
         (Shape::F32, json) => {
             let wide = float(&json)?;
             let narrow = wide as f32;
-            if wide.is_finite() && wide.abs() > f64::from(f32::MAX) {
+            if wide.is_finite() && wide.abs() >= super::schema::F32_END {
                 return Err(Misfit::new("it is too large for a 32-bit number"));
             }
             Val::Float32(narrow)
