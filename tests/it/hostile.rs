@@ -461,6 +461,20 @@ fn readme() {
     });
 }
 
+/// A guest that calls itself without end comes to the bounds of nested calls; `peers` has the rest.
+#[test]
+fn call_peer() {
+    run(async {
+        let rig = Rig::new();
+        rig.install_echo().await;
+        rig.install(guests::CALL_PEER, &["tool:call:*"]).await;
+        let grown = rig.answer("call-peer_grow", json!({ "width": 1000 })).await;
+        // The first call, and as many as one call may lead to.
+        assert_eq!(grown, json!({ "calls": 65, "levels": 9 }));
+        rig.check_unharmed().await;
+    });
+}
+
 /// The tests of the guests without the plugin contract.
 use crate::plain::{every_type, plain_fetch, plain_files, plain_settings, plain_time};
 

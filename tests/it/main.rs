@@ -23,6 +23,8 @@ mod hostile;
 mod http_corpus;
 mod limits;
 mod listener;
+mod peers;
 mod plain;
 mod policy;
 mod rig;
+mod system;

@@ -14,6 +14,7 @@ const USES: &[(&str, &[&str])] = &[
     ("clock", &["wasi:clocks/"]),
     ("random", &["wasi:random/"]),
     ("net", &["wasi:sockets/"]),
+    ("host", &["fact:plugin/host"]),
 ];
 
 /// Whether one of the imports could make use of a capability of a kind.
@@ -56,6 +57,7 @@ mod tests {
             ("fact:plugin/secrets@0.1.0", &["secret"]),
             ("fact:plugin/peers@0.1.0", &["tool"]),
             ("fact:plugin/model@0.1.0", &["model"]),
+            ("fact:plugin/host@0.1.0", &["host"]),
             ("fact:plugin/log@0.1.0", &[]),
             ("wasi:cli/environment@0.2.6", &["env"]),
             ("wasi:config/store@0.2.0-draft", &["env"]),

@@ -7,15 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fact_registry::{Allowance, Plugin, Tool};
-use fact_runtime::{CallInput, CallReport, Failure};
+use fact_runtime::{CallInput, CallReport, Failure, MAX_ARGUMENTS, Nesting};
 use fact_types::{CallId, Code, Effects, Error, Limits, Outcome, Receipt, ToolCall, ToolOutput};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::Host;
-
-/// Largest arguments, as JSON. Larger inputs belong in a file or a database that the tool is granted.
-const MAX_ARGUMENTS: usize = 4 << 20;
 
 /// Longest wait for a plugin to be mapped or compiled. The largest known component takes 10 s.
 const LOADING_MAX: Duration = Duration::from_secs(60);
@@ -79,6 +76,13 @@ impl Answer {
     }
 }
 
+/// A call, and where it stands.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    call: &'a ToolCall,
+    within: Option<&'a Nesting>,
+}
+
 /// An output for a reader.
 fn render(output: &ToolOutput) -> String {
     use fact_types::Content;
@@ -106,6 +110,11 @@ impl Host {
     ///
     /// Dropping the future cancels the call: its guest stops at once.
     pub async fn call(&self, call: ToolCall) -> Answer {
+        self.call_within(call, None).await
+    }
+
+    /// A call with its place below the call of a plugin that made it, if one did.
+    pub(crate) async fn call_within(&self, call: ToolCall, within: Option<&Nesting>) -> Answer {
         let started = Instant::now();
         let mut receipt = Receipt {
             call_id: CallId::new(),
@@ -119,7 +128,7 @@ impl Host {
             fuel: None,
         };
         let result = self
-            .walk(&call, &mut receipt)
+            .walk(Asked { call: &call, within }, &mut receipt)
             .await
             .map_err(|error| error.with_call(receipt.call_id));
         receipt.total = started.elapsed();
@@ -143,14 +152,18 @@ impl Host {
     }
 
     /// The stages of a call.
-    async fn walk(&self, call: &ToolCall, receipt: &mut Receipt) -> Result<Outcome, Error> {
-        self.admit()?;
+    async fn walk(&self, asked: Asked<'_>, receipt: &mut Receipt) -> Result<Outcome, Error> {
+        let call = asked.call;
+        // What runs may go on to its end while the host stops, and so may what it needs for that.
+        if asked.within.is_none() {
+            self.admit()?;
+        }
         let (plugin, tool) = self.registry().tool(&call.tool)?;
         let arguments = validate(&tool, call)?;
         authorise(&plugin, &tool)?;
         let allowance = self.allow(&plugin, &tool, call).await?;
         let report = self
-            .run(&plugin, &tool, call, &arguments, &allowance, receipt)
+            .run(&plugin, &tool, asked, &arguments, &allowance, receipt)
             .await?;
         self.registry().settle(&plugin, allowance, &report.effects).await;
         settle(report, receipt)
@@ -176,11 +189,12 @@ impl Host {
         &self,
         plugin: &Arc<Plugin>,
         tool: &Tool,
-        call: &ToolCall,
+        asked: Asked<'_>,
         arguments: &str,
         allowance: &Allowance,
         receipt: &mut Receipt,
     ) -> Result<CallReport, Error> {
+        let Asked { call, within } = asked;
         receipt.component = Some(plugin.row.digest);
         let _active = plugin.enter();
         // Loading counts for no call's deadline, since the next call needs it too; but no caller waits for ever.
@@ -199,6 +213,8 @@ impl Host {
         let resume = call.resume.as_ref().map(Value::to_string);
         let input = CallInput {
             id: receipt.call_id,
+            plugin: &plugin.row.name,
+            within,
             tool: tool.spec.name.as_str(),
             arguments,
             resume: resume.as_deref(),
@@ -246,6 +262,7 @@ fn authorise(plugin: &Plugin, tool: &Tool) -> Result<(), Error> {
 /// Stage: what the runtime reports becomes the answer and the receipt.
 fn settle(report: CallReport, receipt: &mut Receipt) -> Result<Outcome, Error> {
     receipt.effects = report.effects;
+    receipt.effects.absorb(report.below);
     receipt.run = report.run;
     receipt.peak_memory = report.peak_memory;
     receipt.host_calls = report.host_calls;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fact_egress::{Egress, EgressConfig};
 use fact_policy::Policy;
@@ -13,6 +13,7 @@ use fact_store::{Databases, SqlLimits, Store};
 use fact_types::{CallId, Effects, Error, Receipt};
 use tokio::sync::watch;
 
+use crate::peers::WayBack;
 use crate::{Answer, Config};
 
 /// Why a host can't start.
@@ -46,6 +47,11 @@ pub enum OpenError {
 
 /// A host. Cheap to share: put it in an [`Arc`].
 pub struct Host {
+    parts: Arc<Parts>,
+}
+
+/// What a host is made of.
+pub(crate) struct Parts {
     config: Config,
     policy: Arc<Policy>,
     store: Arc<Store>,
@@ -53,6 +59,7 @@ pub struct Host {
     runtime: Arc<Runtime>,
     registry: Arc<Registry>,
     stop: watch::Sender<Stop>,
+    opened: Instant,
 }
 
 /// The first argument of a program that is started to compile.
@@ -95,9 +102,12 @@ impl Host {
             slots: config.runtime.slots,
             queue: config.runtime.queue,
         };
+        let way_back = Arc::new(WayBack::default());
         let services = Services {
             egress,
             databases: databases.clone(),
+            peers: Arc::<WayBack>::clone(&way_back),
+            facts: Arc::<WayBack>::clone(&way_back),
         };
         let runtime = Arc::new(Runtime::new(runtime, services).map_err(OpenError::Runtime)?);
         let limits = LimitPolicy {
@@ -116,7 +126,7 @@ impl Host {
         .map_err(OpenError::Folder)?;
         std::fs::create_dir_all(config.drop_in_folder()).map_err(OpenError::Folder)?;
         let (stop, _) = watch::channel(Stop::No);
-        Ok(Host {
+        let parts = Arc::new(Parts {
             config,
             policy,
             store,
@@ -124,75 +134,86 @@ impl Host {
             runtime,
             registry: Arc::new(registry),
             stop,
-        })
+            opened: Instant::now(),
+        });
+        way_back.lead_to(&parts);
+        Ok(Host { parts })
+    }
+
+    pub(crate) fn of(parts: Arc<Parts>) -> Self {
+        Host { parts }
     }
 
     /// The settings that the host was built from.
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.parts.config
     }
 
     /// The rules of the configuration's policy files, as they were when the host was opened.
     pub fn policy(&self) -> &Arc<Policy> {
-        &self.policy
+        &self.parts.policy
     }
 
     /// The installed plugins.
     pub fn registry(&self) -> &Arc<Registry> {
-        &self.registry
+        &self.parts.registry
     }
 
     /// The folder whose components are installed: see [`Registry::look_at_drop_in`] and [`Registry::watch_drop_in`].
     pub fn drop_in_folder(&self) -> PathBuf {
-        self.config.drop_in_folder()
+        self.parts.config.drop_in_folder()
     }
 
     /// The databases that plugins may be granted.
     pub fn databases(&self) -> &Databases {
-        &self.databases
+        &self.parts.databases
     }
 
     /// The host's own store.
     pub fn store(&self) -> &Arc<Store> {
-        &self.store
+        &self.parts.store
+    }
+
+    pub(crate) fn opened(&self) -> Instant {
+        self.parts.opened
     }
 
     pub(crate) fn runtime(&self) -> &Runtime {
-        &self.runtime
+        &self.parts.runtime
     }
 
     /// What is compiled at this moment, to be watched.
     pub fn compiling(&self) -> watch::Receiver<Vec<Compiling>> {
-        self.runtime.compiling()
+        self.parts.runtime.compiling()
     }
 
     /// Calls that run at this moment.
     pub fn running(&self) -> u64 {
-        self.runtime.running()
+        self.parts.runtime.running()
     }
 
     /// Stops the host: takes no new calls, gives those that run `patience` to end, then ends them with `cancelled`.
     pub async fn stop(&self, patience: Duration) {
-        self.stop.send_if_modified(|stop| {
+        self.parts.stop.send_if_modified(|stop| {
             let first = *stop == Stop::No;
             if first {
                 *stop = Stop::Draining;
             }
             first
         });
-        self.runtime.drain(patience).await;
-        self.stop.send_replace(Stop::Now);
+        self.parts.runtime.drain(patience).await;
+        self.parts.stop.send_replace(Stop::Now);
         // A guest hears of it within a tick of the engine's clock.
-        self.runtime.drain(Duration::from_secs(1)).await;
+        self.parts.runtime.drain(Duration::from_secs(1)).await;
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
-        *self.stop.borrow() != Stop::No
+        *self.parts.stop.borrow() != Stop::No
     }
 
     /// Waits until calls must end.
     pub(crate) async fn stopped(&self) {
-        let mut stop = self.stop.subscribe();
+        let mut stop = self.parts.stop.subscribe();
         if stop.wait_for(|stop| *stop == Stop::Now).await.is_err() {
             // The host itself is gone: nobody can ask it to stop any more.
             std::future::pending::<()>().await;

@@ -19,7 +19,9 @@
 mod call;
 mod config;
 mod environment;
+mod facts;
 mod host;
+mod peers;
 mod rights;
 
 pub use call::Answer;

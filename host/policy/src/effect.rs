@@ -6,7 +6,8 @@ use fact_types::Resource;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "this is no effect; one is written as receipts show it: `http GET https://HOST/PATH`, `sql DATABASE/TABLE`, `file /PATH`, \
-     `net HOST:PORT`, `kv BUCKET/KEY`, `env NAME`, `secret NAME`, `tool NAME`, `clock wall`, `random` or `model`"
+     `net HOST:PORT`, `kv BUCKET/KEY`, `env NAME`, `secret NAME`, `tool NAME`, `clock wall`, `host registry`, `random` or \
+     `model`"
 )]
 pub struct EffectError;
 
@@ -48,6 +49,7 @@ pub fn parse_effect(text: &str) -> Result<Resource, EffectError> {
         ("secret", _) => Resource::Secret { name: rest },
         ("tool", _) => Resource::Tool { name: rest },
         ("clock", _) => Resource::Clock { name: rest },
+        ("host", _) => Resource::Host { name: rest },
         _ => return Err(EffectError),
     })
 }
@@ -69,6 +71,7 @@ mod tests {
             "secret KEY",
             "tool util_hash",
             "clock wall",
+            "host metrics",
             "random",
             "model",
         ] {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fact_types::{Blob, CallId, Code, Content, Effects, Limits, Link, Outcome, ToolOutput};
+use fact_types::{Blob, CallId, Code, Content, Effects, Limits, Link, Outcome, PluginName, ToolOutput};
 use serde_json::Value;
 use wasmtime::{CallHook, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
@@ -14,14 +14,19 @@ use crate::grants::Grants;
 use crate::imports::unserved::Unserved;
 use crate::link::{Entry, Linked};
 use crate::meter::{Deadline, Exceeded};
+use crate::nesting::Nesting;
 use crate::plain;
-use crate::state::State;
+use crate::state::{State, Who};
 
 /// What a call gets.
 #[derive(Debug, Clone, Copy)]
 pub struct CallInput<'a> {
     /// The call's id.
     pub id: CallId,
+    /// The plugin, as which the guest calls tools of others.
+    pub plugin: &'a PluginName,
+    /// Where the call stands, when a plugin made it. None: nobody's guest did.
+    pub within: Option<&'a Nesting>,
     /// The tool's name inside the plugin.
     pub tool: &'a str,
     /// Of a plain component: the function that the tool is, from [`fact_types::ToolSpec::export`].
@@ -72,8 +77,10 @@ impl Failure {
 pub struct CallReport {
     /// The answer, or why there is none.
     pub result: Result<Outcome, Failure>,
-    /// What the call read, wrote and was refused.
+    /// What the call itself read, wrote and was refused, calls of tools included.
     pub effects: Effects,
+    /// What the tools did that it called, on all levels, under their own plugins' grants.
+    pub below: Effects,
     /// Time from having a place to the end, waits for host functions included.
     pub run: Duration,
     /// Most memory that the component had, in bytes.
@@ -89,6 +96,7 @@ impl CallReport {
         CallReport {
             result: Err(failure),
             effects: Effects::default(),
+            below: Effects::default(),
             run: Duration::ZERO,
             peak_memory: 0,
             host_calls: 0,
@@ -113,15 +121,27 @@ impl Runtime {
         input: CallInput<'_>,
         cancelled: impl Future<Output = ()>,
     ) -> CallReport {
-        let deadline = Deadline(Instant::now() + limits.deadline.0);
+        let own = Deadline(Instant::now() + limits.deadline.0);
+        let deadline = input.within.map_or(own, |nesting| nesting.within(own));
+        let place = match input.within {
+            None => self.place(plugin, deadline).await,
+            Some(_) => self.place_now(plugin),
+        };
         // Declared before the store, and so given back after it: who gets the place finds a free slot in the pool.
-        let _place = match self.place(plugin, deadline).await {
+        let _place = match place {
             Ok(place) => place,
             Err(failure) => return CallReport::refused(failure),
         };
         let started = Instant::now();
         let grants = input.grants.unwrap_or(&plugin.grants);
-        let mut store = match self.store(plugin, grants, limits, input.id, deadline) {
+        let who = Who {
+            call: input.id,
+            plugin: Some(input.plugin.clone()),
+            nesting: input
+                .within
+                .map_or_else(|| Nesting::root(input.id), Nesting::clone),
+        };
+        let mut store = match self.store(plugin, grants, limits, who, deadline) {
             Ok(store) => store,
             Err(error) => return CallReport::refused(judge(error, "")),
         };
@@ -149,6 +169,7 @@ impl Runtime {
         CallReport {
             result,
             effects: state.witness.take(),
+            below: state.witness.take_below(),
             run: started.elapsed(),
             peak_memory: state.meter.peak_memory(),
             host_calls: state.meter.host_calls(),
@@ -164,8 +185,14 @@ impl Runtime {
     pub async fn describe(&self, plugin: &Linked, limits: &Limits) -> Result<String, Failure> {
         let deadline = Deadline(Instant::now() + limits.deadline.0);
         let _place = self.place(plugin, deadline).await?;
+        let call = CallId::new();
+        let who = Who {
+            call,
+            plugin: None,
+            nesting: Nesting::root(call),
+        };
         let mut store = self
-            .store(plugin, &plugin.grants, limits, CallId::new(), deadline)
+            .store(plugin, &plugin.grants, limits, who, deadline)
             .map_err(|error| judge(error, ""))?;
         let _running = self.engines.run();
         let Entry::Contract(contract) = &plugin.entry else {
@@ -208,7 +235,22 @@ impl Runtime {
             Ok(Ok((own, slot))) => Ok(Place {
                 _own: own,
                 _slot: slot,
-                _queue: queue,
+                _queue: Some(queue),
+            }),
+            _ => Err(Failure::busy()),
+        }
+    }
+
+    /// A place for a call that a guest made. That guest keeps its own place meanwhile; so if guests waited for one another's
+    /// places, all could wait for ever. They are told that the host is busy instead.
+    fn place_now(&self, plugin: &Linked) -> Result<Place, Failure> {
+        let own = Arc::clone(&plugin.places).try_acquire_owned();
+        let slot = Arc::clone(&self.slots).try_acquire_owned();
+        match (own, slot) {
+            (Ok(own), Ok(slot)) => Ok(Place {
+                _own: own,
+                _slot: slot,
+                _queue: None,
             }),
             _ => Err(Failure::busy()),
         }
@@ -219,11 +261,11 @@ impl Runtime {
         plugin: &Linked,
         grants: &Arc<Grants>,
         limits: &Limits,
-        call: CallId,
+        who: Who,
         deadline: Deadline,
     ) -> wasmtime::Result<Store<State>> {
         let engine = self.engines.get(plugin.kind)?;
-        let state = State::new(call, &self.services, grants, limits, deadline)?;
+        let state = State::new(who, &self.services, grants, limits, deadline)?;
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(limits.hostcall_data.bytes());
@@ -265,7 +307,8 @@ impl Runtime {
 struct Place {
     _own: tokio::sync::OwnedSemaphorePermit,
     _slot: tokio::sync::OwnedSemaphorePermit,
-    _queue: tokio::sync::OwnedSemaphorePermit,
+    /// Only calls that may have to wait count towards the queue.
+    _queue: Option<tokio::sync::OwnedSemaphorePermit>,
 }
 
 async fn guest(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fact_types::Capability;
-use fact_types::capability::{EnvGrant, FsGrant, HttpGrant, NetGrant, SqlGrant};
+use fact_types::capability::{EnvGrant, FsGrant, HttpGrant, NetGrant, SqlGrant, ToolGrant};
 
 /// The grants of one plugin.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,8 @@ pub struct Grants {
     pub fs: Vec<FsGrant>,
     /// For `wasi:cli/environment`.
     pub env: Vec<EnvGrant>,
+    /// For `fact:plugin/peers`.
+    pub tools: Vec<ToolGrant>,
     /// For `wasi:sockets`.
     pub net: Arc<[NetGrant]>,
     /// For `wasi:clocks/wall-clock`.
@@ -24,6 +26,17 @@ pub struct Grants {
     pub clock_monotonic: bool,
     /// For `wasi:random`.
     pub random: bool,
+    /// For `fact:plugin/host`.
+    pub host: HostGrants,
+}
+
+/// What a plugin may know of the host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HostGrants {
+    /// Plugins and tools.
+    pub registry: bool,
+    /// Numbers of the moment.
+    pub metrics: bool,
 }
 
 impl Grants {
@@ -38,10 +51,13 @@ impl Grants {
                 Capability::Fs(grant) => grants.fs.push(grant.clone()),
                 Capability::Env(grant) => grants.env.push(grant.clone()),
                 Capability::Net(grant) => net.push(grant.clone()),
+                Capability::Tool(grant) => grants.tools.push(grant.clone()),
                 Capability::ClockWall => grants.clock_wall = true,
                 Capability::ClockMonotonic => grants.clock_monotonic = true,
                 Capability::RandomSecure => grants.random = true,
-                Capability::Kv(_) | Capability::Secret(_) | Capability::Tool(_) | Capability::Model(_) => {}
+                Capability::HostRegistry => grants.host.registry = true,
+                Capability::HostMetrics => grants.host.metrics = true,
+                Capability::Kv(_) | Capability::Secret(_) | Capability::Model(_) => {}
             }
         }
         grants.http = http.into();
@@ -54,7 +70,7 @@ impl Grants {
     pub fn serves(capability: &Capability) -> bool {
         !matches!(
             capability,
-            Capability::Kv(_) | Capability::Secret(_) | Capability::Tool(_) | Capability::Model(_)
+            Capability::Kv(_) | Capability::Secret(_) | Capability::Model(_)
         )
     }
 }

@@ -13,11 +13,16 @@ mod call;
 mod compile;
 mod compiler;
 mod engine;
+mod facts;
 mod grants;
 mod imports;
 mod lane;
 mod link;
 mod meter;
+mod nesting;
+#[cfg(test)]
+mod nobody;
+mod peers;
 mod plain;
 mod state;
 mod witness;
@@ -33,12 +38,18 @@ use tokio::sync::{Semaphore, watch};
 pub use call::{CallInput, CallReport, Failure};
 pub use compile::{Compiled, LoadError, MAX_COMPONENT};
 pub use compiler::{CompileLimits, Compiler, Compiling, compile_child};
-pub use grants::Grants;
+pub use facts::Facts;
+pub use grants::{Grants, HostGrants};
 pub use link::Linked;
+pub use nesting::{CALLS_MAX, DEPTH_MAX, Nesting};
+pub use peers::{PeerAnswer, PeerCall, Peers};
 
 use compiler::Compilations;
 use engine::Engines;
 use lane::Lane;
+
+/// Largest arguments of a call, as JSON. Larger inputs belong in a file or a database that the tool is granted.
+pub const MAX_ARGUMENTS: usize = 4 << 20;
 
 /// The parts of the world that the host lends to components.
 pub struct Services {
@@ -46,6 +57,10 @@ pub struct Services {
     pub egress: Egress,
     /// The databases.
     pub databases: Databases,
+    /// The tools of other plugins.
+    pub peers: Arc<dyn Peers>,
+    /// What there is on this host.
+    pub facts: Arc<dyn Facts>,
 }
 
 /// How a [`Runtime`] is built.

@@ -15,11 +15,13 @@ use crate::bindings::PluginPre;
 use crate::bindings::fact::plugin as fact;
 use crate::compile::{Compiled, LoadError};
 use crate::engine::Kind;
-use crate::grants::Grants;
+use crate::grants::{Grants, HostGrants};
 use crate::imports::denied::{Denied, HasDenied};
 use crate::imports::environment::{Environment, HasEnvironment};
 use crate::imports::filesystem::{Files, HasFiles};
+use crate::imports::host::{HasHost, Host};
 use crate::imports::journal::{HasJournal, Journal};
+use crate::imports::peers::{HasPeers, Peers};
 use crate::imports::sockets::{HasLookup, Lookup};
 use crate::imports::sql::{HasSql, Sql};
 use crate::imports::{config, unserved};
@@ -106,10 +108,19 @@ pub(crate) fn world(linker: &mut Linker<State>, grants: &Grants) -> wasmtime::Re
     } else {
         fact::sql::add_to_linker::<State, HasSql>(linker, Sql::of)?;
     }
+    if grants.tools.is_empty() {
+        fact::peers::add_to_linker::<State, HasDenied>(linker, Denied::of)?;
+    } else {
+        fact::peers::add_to_linker::<State, HasPeers>(linker, Peers::of)?;
+    }
+    if grants.host == HostGrants::default() {
+        fact::host::add_to_linker::<State, HasDenied>(linker, Denied::of)?;
+    } else {
+        fact::host::add_to_linker::<State, HasHost>(linker, Host::of)?;
+    }
     // Nothing on this host serves these yet, so no grant opens them.
     fact::kv::add_to_linker::<State, HasDenied>(linker, Denied::of)?;
     fact::secrets::add_to_linker::<State, HasDenied>(linker, Denied::of)?;
-    fact::peers::add_to_linker::<State, HasDenied>(linker, Denied::of)?;
     fact::model::add_to_linker::<State, HasDenied>(linker, Denied::of)?;
     Ok(())
 }

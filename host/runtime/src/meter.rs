@@ -246,7 +246,7 @@ impl OutputBudget {
 }
 
 /// When a call must be over.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Deadline(pub(crate) Instant);
 
 impl Deadline {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fact_types::{CallId, Limits};
+use fact_types::{CallId, Limits, PluginName};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -12,14 +12,26 @@ use crate::grants::Grants;
 use crate::imports::{filesystem::Preopens, http::Gate, world};
 use crate::lane::Held;
 use crate::meter::{Deadline, LogSink, Meter, OutputBudget};
+use crate::nesting::Nesting;
 use crate::witness::Witness;
 
 /// Most handles that a guest may hold at once, each of which costs memory of the host.
 const HANDLES: usize = 10_000;
 
+/// Whose call it is.
+pub(crate) struct Who {
+    pub(crate) call: CallId,
+    /// The plugin. None: it has no name yet.
+    pub(crate) plugin: Option<PluginName>,
+    pub(crate) nesting: Nesting,
+}
+
 /// The data of a call.
 pub(crate) struct State {
     pub(crate) call: CallId,
+    /// As whom the guest calls other tools.
+    pub(crate) plugin: Option<PluginName>,
+    pub(crate) nesting: Nesting,
     pub(crate) services: Arc<Services>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) witness: Witness,
@@ -40,19 +52,26 @@ pub(crate) struct State {
 impl State {
     /// The data of a call that starts now.
     pub(crate) fn new(
-        call: CallId,
+        who: Who,
         services: &Arc<Services>,
         grants: &Arc<Grants>,
         limits: &Limits,
         deadline: Deadline,
     ) -> wasmtime::Result<Self> {
-        let witness = Witness::default();
+        let Who {
+            call,
+            plugin,
+            nesting,
+        } = who;
+        let witness = nesting.witness();
         let log = LogSink::new(limits, call);
         let (wasi, preopens) = world::build(services, grants, &log, &witness)?;
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
         Ok(State {
             call,
+            plugin,
+            nesting,
             services: Arc::clone(services),
             grants: Arc::clone(grants),
             gate: Gate::new(services, grants, &witness),

@@ -79,6 +79,31 @@ pub enum Resource {
         /// Its name as the component imports it: `wasi:keyvalue/store@0.2.0-draft#open`.
         name: String,
     },
+    /// Facts about the host itself. Its metrics, like a clock, are not the same twice.
+    Host {
+        /// `registry` or `metrics`.
+        name: String,
+    },
+}
+
+impl Resource {
+    /// The size of its texts.
+    fn bytes(&self) -> usize {
+        match self {
+            Resource::Sql { database, table } => database.len() + table.len(),
+            Resource::Http { method, url } => method.len() + url.len(),
+            Resource::Kv { bucket, key } => bucket.len() + key.len(),
+            Resource::File { path: text }
+            | Resource::Net { peer: text }
+            | Resource::Env { name: text }
+            | Resource::Secret { name: text }
+            | Resource::Tool { name: text }
+            | Resource::Clock { name: text }
+            | Resource::Import { name: text }
+            | Resource::Host { name: text } => text.len(),
+            Resource::Random | Resource::Model => 0,
+        }
+    }
 }
 
 impl fmt::Display for Resource {
@@ -97,6 +122,7 @@ impl fmt::Display for Resource {
             Resource::Random => f.write_str("random"),
             Resource::Model => f.write_str("model"),
             Resource::Import { name } => write!(f, "import {name}"),
+            Resource::Host { name } => write!(f, "host {name}"),
         }
     }
 }
@@ -118,6 +144,9 @@ pub struct Effect {
 pub struct Effects {
     list: Vec<Effect>,
     complete_to: Option<usize>,
+    /// Of the list's texts.
+    #[serde(skip)]
+    bytes: usize,
     #[serde(skip)]
     seen: std::collections::HashSet<Effect>,
 }
@@ -127,18 +156,38 @@ impl Effects {
     /// the host that a guest decides about.
     pub const MAX: usize = 10_000;
 
+    /// Most bytes of names that are kept of a call, since guests choose some of them freely: ten thousand of the usual
+    /// length have less than one million.
+    pub const MAX_BYTES: usize = 4 << 20;
+
     /// Notes an effect.
     pub fn note(&mut self, access: Access, resource: Resource) {
         let effect = Effect { access, resource };
         if self.seen.contains(&effect) {
             return;
         }
-        if self.list.len() >= Self::MAX {
-            self.complete_to = Some(Self::MAX);
-            return;
+        let bytes = self.bytes.saturating_add(effect.resource.bytes());
+        if self.list.len() >= Self::MAX || bytes > Self::MAX_BYTES {
+            return self.mark_incomplete();
         }
+        self.bytes = bytes;
         self.seen.insert(effect.clone());
         self.list.push(effect);
+    }
+
+    /// Notes everything that is in another list.
+    pub fn absorb(&mut self, other: Effects) {
+        for Effect { access, resource } in other.list {
+            self.note(access, resource);
+        }
+        if other.complete_to.is_some() {
+            self.mark_incomplete();
+        }
+    }
+
+    /// Says that there was more than is in the list.
+    pub fn mark_incomplete(&mut self) {
+        self.complete_to.get_or_insert(self.list.len());
     }
 
     /// The effects that were kept.
@@ -177,5 +226,32 @@ mod tests {
         }
         assert_eq!(effects.iter().count(), Effects::MAX);
         assert!(!effects.is_complete());
+    }
+
+    #[test]
+    fn a_list_takes_in_another() {
+        let mut one = Effects::default();
+        one.note(Access::Read, Resource::Random);
+        let mut other = one.clone();
+        other.note(Access::Write, Resource::Model);
+        one.absorb(other.clone());
+        assert_eq!((one.iter().count(), one.is_complete()), (2, true));
+        other.mark_incomplete();
+        one.absorb(other);
+        assert_eq!((one.iter().count(), one.is_complete()), (2, false));
+    }
+
+    #[test]
+    fn long_names_are_bounded_too() {
+        let mut effects = Effects::default();
+        let name = "x".repeat(Effects::MAX_BYTES);
+        effects.note(Access::Denied, Resource::Tool { name: name.clone() });
+        assert!(effects.is_complete());
+        effects.note(Access::Read, Resource::Random);
+        assert!(effects.is_complete(), "what has no name costs nothing");
+        effects.note(Access::Denied, Resource::Tool { name: "y".to_owned() });
+        assert!(!effects.is_complete());
+        effects.note(Access::Denied, Resource::Tool { name });
+        assert_eq!(effects.iter().count(), 2);
     }
 }

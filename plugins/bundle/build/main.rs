@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use guests::{Failure, build, finish, take, variable, watch};
 
 /// The plugins, by the folder below `plugins/`.
-const PLUGINS: [&str; 5] = ["sql", "http", "file", "util", "hostile"];
+const PLUGINS: [&str; 6] = ["sql", "http", "file", "util", "system", "hostile"];
 
 /// What else their components are made of.
 const SHARED: [&str; 6] = [

@@ -30,7 +30,7 @@ impl std::fmt::Debug for Builtin {
 
 include!(concat!(env!("OUT_DIR"), "/plugins.rs"));
 
-/// The connectors: `sql`, `http`, `file` and `util`.
+/// The connectors: `sql`, `http`, `file`, `util` and `system`.
 pub const BUILTINS: &[Builtin] = match ALL.split_last() {
     Some((_, connectors)) => connectors,
     None => &[],
@@ -57,7 +57,7 @@ mod tests {
     fn each_is_a_component_of_its_own() {
         assert_eq!(
             BUILTINS.iter().map(|builtin| builtin.name).collect::<Vec<_>>(),
-            ["sql", "http", "file", "util"]
+            ["sql", "http", "file", "util", "system"]
         );
         // The version field of a component differs from a core module's.
         let header = b"\0asm\x0d\0\x01\0";

@@ -40,8 +40,8 @@
 //!
 //! - [`#[tool]`](tool) makes a tool of a function: the description from its doc comment, the schemas from its types.
 //! - [`plugin!`] makes a component of tools, and says what the plugin asks for.
-//! - [`sql`], [`kv`], [`secrets`], [`peers`], [`model`], [`log`] and [`progress`] are what a host offers beside WASI. A plugin
-//!   imports those it uses. Everything but `log` and `progress` needs a grant; without it every function
+//! - [`sql`], [`kv`], [`secrets`], [`peers`], [`model`], [`facts`], [`log`] and [`progress`] are what a host offers beside
+//!   WASI. A plugin imports those it uses. Everything but `log` and `progress` needs a grant; without it every function
 //!   answers [`denied`](ErrorCode::Denied).
 //!
 //! # Failures
@@ -62,6 +62,7 @@ extern crate self as fact_sdk;
 pub mod bindings;
 mod context;
 mod error;
+pub mod facts;
 mod host;
 pub mod kv;
 pub mod log;

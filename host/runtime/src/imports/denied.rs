@@ -4,7 +4,8 @@ use fact_types::Resource;
 use wasmtime::component::HasData;
 
 use crate::bindings::fact::plugin::types::{Error, ErrorCode, Output};
-use crate::bindings::fact::plugin::{kv, model, peers, secrets, sql, types};
+use crate::bindings::fact::plugin::{host, kv, model, peers, secrets, sql, types};
+use crate::imports::host::{METRICS, REGISTRY};
 use crate::state::State;
 use crate::witness::Witness;
 
@@ -19,6 +20,10 @@ pub(crate) struct Denied<'a>(&'a Witness);
 impl Denied<'_> {
     pub(crate) fn of(state: &mut State) -> Denied<'_> {
         Denied(&state.witness)
+    }
+
+    pub(crate) fn new(witness: &Witness) -> Denied<'_> {
+        Denied(witness)
     }
 
     fn refuse<T>(&self, resource: Resource, grant: &str) -> wasmtime::Result<Result<T, Error>> {
@@ -38,6 +43,15 @@ impl Denied<'_> {
                 table: String::new(),
             },
             "any database (sql:read:DATABASE)",
+        )
+    }
+
+    pub(crate) fn no_host<T>(&self, name: &str) -> wasmtime::Result<Result<T, Error>> {
+        self.refuse(
+            Resource::Host {
+                name: name.to_owned(),
+            },
+            &format!("to know this of the host (host:read:{name})"),
         )
     }
 
@@ -137,6 +151,20 @@ impl secrets::Host for Denied<'_> {
 impl peers::Host for Denied<'_> {
     async fn call(&mut self, name: String, _: String) -> wasmtime::Result<Result<Output, Error>> {
         self.refuse(Resource::Tool { name }, "this tool (tool:call:NAME)")
+    }
+}
+
+impl host::Host for Denied<'_> {
+    async fn plugins(&mut self) -> wasmtime::Result<Result<String, Error>> {
+        self.no_host(REGISTRY)
+    }
+
+    async fn tools(&mut self) -> wasmtime::Result<Result<String, Error>> {
+        self.no_host(REGISTRY)
+    }
+
+    async fn metrics(&mut self) -> wasmtime::Result<Result<String, Error>> {
+        self.no_host(METRICS)
     }
 }
 

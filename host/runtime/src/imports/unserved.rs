@@ -57,7 +57,7 @@ const SERVED: &[(&str, &[&str], &str)] = &[
     (
         "fact:plugin",
         &[
-            "kv", "log", "model", "peers", "progress", "secrets", "sql", "types",
+            "host", "kv", "log", "model", "peers", "progress", "secrets", "sql", "types",
         ],
         FACT,
     ),

@@ -8,12 +8,15 @@ use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_compon
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 
 use super::shape::{MAX_DEPTH, MAX_TYPES};
+use crate::nobody::Nobody;
 use crate::{CallInput, CallReport, Compiled, Grants, LoadError, Runtime, RuntimeConfig, Services};
 
 fn runtime() -> Runtime {
     let services = Services {
         egress: Egress::new(EgressConfig::default()).unwrap(),
         databases: Databases::new(Default::default(), SqlLimits::default()),
+        peers: Nobody::new(),
+        facts: Nobody::new(),
     };
     let config = RuntimeConfig {
         slots: 4,
@@ -80,6 +83,8 @@ fn call_with(
     let arguments = arguments.to_string();
     let input = CallInput {
         id: CallId::new(),
+        plugin: &"plain".parse().unwrap(),
+        within: None,
         tool: "any",
         export: Some(export),
         arguments: &arguments,

@@ -34,7 +34,9 @@ impl Capability {
             (Capability::Net(own), Capability::Net(wanted)) => own.covers(wanted),
             (Capability::ClockWall, Capability::ClockWall)
             | (Capability::ClockMonotonic, Capability::ClockMonotonic)
-            | (Capability::RandomSecure, Capability::RandomSecure) => true,
+            | (Capability::RandomSecure, Capability::RandomSecure)
+            | (Capability::HostRegistry, Capability::HostRegistry)
+            | (Capability::HostMetrics, Capability::HostMetrics) => true,
             _ => false,
         }
     }
@@ -86,6 +88,8 @@ impl Capability {
             (Capability::Net(grant), Resource::Net { peer }) => grant.allows_peer(peer, refused),
             (Capability::ClockWall, Resource::Clock { name }) => name == "wall",
             (Capability::ClockMonotonic, Resource::Clock { name }) => name == "monotonic",
+            (Capability::HostRegistry, Resource::Host { name }) => name == "registry",
+            (Capability::HostMetrics, Resource::Host { name }) => name == "metrics",
             (Capability::RandomSecure, Resource::Random) | (Capability::Model(_), Resource::Model) => true,
             _ => false,
         }

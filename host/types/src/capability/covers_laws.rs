@@ -94,6 +94,12 @@ fn resources() -> impl Strategy<Value = Resource> {
         1 => prop_oneof![
             Just(Resource::Random),
             Just(Resource::Model),
+            Just(Resource::Host {
+                name: "registry".to_owned()
+            }),
+            Just(Resource::Host {
+                name: "metrics".to_owned()
+            }),
             Just(Resource::Clock { name: "wall".to_owned() }),
             Just(Resource::Secret { name: "a".to_owned() }),
             Just(Resource::Env { name: "a".to_owned() }),

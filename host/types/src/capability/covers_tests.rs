@@ -210,6 +210,12 @@ fn file(path: &str) -> Resource {
     }
 }
 
+fn host(name: &str) -> Resource {
+    Resource::Host {
+        name: name.to_owned(),
+    }
+}
+
 fn net(peer: &str) -> Resource {
     Resource::Net {
         peer: peer.to_owned(),
@@ -337,6 +343,10 @@ fn what_is_behind_an_effect() {
             },
             false,
         ),
+        ("host:read:registry", Read, host("registry"), true),
+        ("host:read:registry", Read, host("metrics"), false),
+        ("host:read:metrics", Read, host("metrics"), true),
+        ("host:read:metrics", Read, host("registry"), false),
         ("random:secure", Read, Resource::Random, true),
         ("model:ask:1/day", Write, Resource::Model, true),
         (
@@ -487,6 +497,9 @@ fn what_a_refused_act_needs() {
         (Write, net("0.0.0.0:80"), None),
         (Write, net("127.0.0.1:0"), None),
         (Read, net("example.com"), None),
+        (Read, host("registry"), Some("host:read:registry")),
+        (Denied, host("metrics"), Some("host:read:metrics")),
+        (Denied, host("else"), None),
         (Read, Resource::Random, Some("random:secure")),
         (Read, Resource::Model, None),
     ] {

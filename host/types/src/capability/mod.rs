@@ -16,6 +16,7 @@
 //! | `model` | `model:ask:10000/day` | the host's model, up to so many tokens |
 //! | `clock` | `clock:wall` | the time; without it, clocks stand still |
 //! | `random` | `random:secure` | randomness; without it, random numbers are always the same |
+//! | `host` | `host:read:registry` | what is installed on the host; `host:read:metrics`: how busy it is |
 //! | `net` | `net:tcp:db.internal:5432` | a TCP connection |
 //!
 //! `+private` at the end of an `http` or `net` grant allows addresses that are not public: loopback, private networks,
@@ -91,6 +92,10 @@ pub enum Capability {
     RandomSecure,
     /// A TCP connection.
     Net(NetGrant),
+    /// Which plugins and tools the host has.
+    HostRegistry,
+    /// How busy the host is.
+    HostMetrics,
 }
 
 /// How much harm a capability can do, for the order in which people are asked.
@@ -120,6 +125,7 @@ impl Capability {
             Capability::ClockWall | Capability::ClockMonotonic => "clock",
             Capability::RandomSecure => "random",
             Capability::Net(_) => "net",
+            Capability::HostRegistry | Capability::HostMetrics => "host",
         }
     }
 
@@ -143,6 +149,8 @@ impl Capability {
             Capability::ClockMonotonic => "measure how long something takes".to_owned(),
             Capability::RandomSecure => "draw random numbers".to_owned(),
             Capability::Net(grant) => grant.in_words(),
+            Capability::HostRegistry => "see which plugins and tools there are".to_owned(),
+            Capability::HostMetrics => "see how busy the host is and how long it runs".to_owned(),
         }
     }
 
@@ -154,7 +162,8 @@ impl Capability {
             Capability::Fs(grant) => grant.risk(),
             Capability::Secret(grant) => grant.risk(),
             Capability::Net(grant) if grant.private => Risk::High,
-            Capability::Net(_) | Capability::Model(_) => Risk::Medium,
+            // What others do at this moment shows in the numbers.
+            Capability::Net(_) | Capability::Model(_) | Capability::HostMetrics => Risk::Medium,
             Capability::Kv(grant) if grant.write => Risk::Medium,
             Capability::Tool(ToolGrant { name }) | Capability::Env(EnvGrant { name })
                 if name.is_everything() =>
@@ -166,7 +175,8 @@ impl Capability {
             | Capability::Env(_)
             | Capability::ClockWall
             | Capability::ClockMonotonic
-            | Capability::RandomSecure => Risk::Low,
+            | Capability::RandomSecure
+            | Capability::HostRegistry => Risk::Low,
         }
     }
 }
@@ -202,8 +212,14 @@ impl FromStr for Capability {
             ("random", "secure") => Ok(Capability::RandomSecure),
             ("random", _) => Err("randomness is `random:secure`".to_owned()),
             ("net", rest) => NetGrant::parse(rest).map(Capability::Net),
+            ("host", "read:registry") => Ok(Capability::HostRegistry),
+            ("host", "read:metrics") => Ok(Capability::HostMetrics),
+            ("host", _) => {
+                Err("facts about the host are `host:read:registry` and `host:read:metrics`".to_owned())
+            }
             _ => Err(
-                "the kinds are http, sql, fs, kv, secret, env, tool, model, clock, random and net".to_owned(),
+                "the kinds are http, sql, fs, kv, secret, env, tool, model, clock, random, net and host"
+                    .to_owned(),
             ),
         }
         .map_err(error)
@@ -225,6 +241,8 @@ impl fmt::Display for Capability {
             Capability::ClockMonotonic => f.write_str("clock:monotonic"),
             Capability::RandomSecure => f.write_str("random:secure"),
             Capability::Net(grant) => write!(f, "net:{grant}"),
+            Capability::HostRegistry => f.write_str("host:read:registry"),
+            Capability::HostMetrics => f.write_str("host:read:metrics"),
         }
     }
 }

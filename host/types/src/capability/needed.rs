@@ -66,6 +66,11 @@ impl Resource {
                 _ => None,
             },
             Resource::Random => Some(Capability::RandomSecure),
+            Resource::Host { name } => match name.as_str() {
+                "registry" => Some(Capability::HostRegistry),
+                "metrics" => Some(Capability::HostMetrics),
+                _ => None,
+            },
             // How many tokens, only a person can say.
             Resource::Model => None,
             // What the host does not serve, no grant opens.

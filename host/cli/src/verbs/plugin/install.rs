@@ -27,7 +27,7 @@ what --grant names, and nothing else; the commands that grant the rest are print
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Install {
     /// A component (.wasm), a folder with one in it, an https address, or builtin:sql, builtin:http, builtin:file,
-    /// builtin:util.
+    /// builtin:util, builtin:system.
     #[arg(value_name = "FILE|FOLDER|URL|builtin:NAME")]
     source: String,
     /// The name to install it under, instead of its own.

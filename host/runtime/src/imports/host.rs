@@ -1,0 +1,77 @@
+//! `fact:plugin/host`: what there is on this host, and how it is doing.
+
+use fact_types::{Error as Failure, Resource};
+use serde_json::Value;
+use wasmtime::component::HasData;
+
+use crate::bindings::fact::plugin::host;
+use crate::bindings::fact::plugin::types::{Error, ErrorCode};
+use crate::facts::Facts;
+use crate::grants::HostGrants;
+use crate::imports::denied::Denied;
+use crate::state::State;
+use crate::witness::Witness;
+
+pub(crate) const REGISTRY: &str = "registry";
+pub(crate) const METRICS: &str = "metrics";
+
+pub(crate) struct HasHost;
+
+impl HasData for HasHost {
+    type Data<'a> = Host<'a>;
+}
+
+pub(crate) struct Host<'a> {
+    facts: &'a dyn Facts,
+    grants: HostGrants,
+    witness: &'a Witness,
+}
+
+type Told = wasmtime::Result<Result<String, Error>>;
+
+impl Host<'_> {
+    pub(crate) fn of(state: &mut State) -> Host<'_> {
+        Host {
+            facts: &*state.services.facts,
+            grants: state.grants.host,
+            witness: &state.witness,
+        }
+    }
+
+    fn tell(
+        &self,
+        granted: bool,
+        name: &str,
+        ask: impl FnOnce(&dyn Facts) -> Result<Value, Failure>,
+    ) -> Told {
+        if !granted {
+            return Denied::new(self.witness).no_host(name);
+        }
+        self.witness.read(Resource::Host {
+            name: name.to_owned(),
+        });
+        Ok(match ask(self.facts) {
+            Ok(facts) => Ok(facts.to_string()),
+            Err(error) => Err(Error {
+                code: ErrorCode::Unavailable,
+                message: error.message,
+                retry_after_ms: None,
+                details: None,
+            }),
+        })
+    }
+}
+
+impl host::Host for Host<'_> {
+    async fn plugins(&mut self) -> Told {
+        self.tell(self.grants.registry, REGISTRY, |facts| facts.plugins())
+    }
+
+    async fn tools(&mut self) -> Told {
+        self.tell(self.grants.registry, REGISTRY, |facts| facts.tools())
+    }
+
+    async fn metrics(&mut self) -> Told {
+        self.tell(self.grants.metrics, METRICS, |facts| facts.metrics())
+    }
+}
