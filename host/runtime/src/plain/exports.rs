@@ -10,7 +10,7 @@ use crate::compile::LoadError;
 const MAX_FUNCTIONS: usize = 1000;
 
 /// Most types in all functions together.
-const MAX_ALL_TYPES: usize = 32 * MAX_TYPES;
+const MAX_ALL_TYPES: usize = 64 * MAX_TYPES;
 
 /// Longest path of a function: it is kept with the tool.
 const MAX_PATH: usize = 300;

@@ -98,8 +98,18 @@ fn value(shape: &Shape) -> BoxedStrategy<Val> {
             let (least, most) = kind.range();
             int(least..=most, *kind)
         }
-        Shape::F32 => proptest::num::f32::ANY.prop_map(Val::Float32).boxed(),
-        Shape::F64 => proptest::num::f64::ANY.prop_map(Val::Float64).boxed(),
+        Shape::F32 => {
+            let edges = vec![f32::MIN, f32::MAX, f32::MIN_POSITIVE, 0.1, -0.0];
+            prop_oneof![4 => proptest::num::f32::ANY, 1 => select(edges)]
+                .prop_map(Val::Float32)
+                .boxed()
+        }
+        Shape::F64 => {
+            let edges = vec![f64::MIN, f64::MAX, f64::MIN_POSITIVE, 0.1, -0.0];
+            prop_oneof![4 => proptest::num::f64::ANY, 1 => select(edges)]
+                .prop_map(Val::Float64)
+                .boxed()
+        }
         Shape::Char => any::<char>().prop_map(Val::Char).boxed(),
         Shape::String => any::<String>().prop_map(Val::String).boxed(),
         Shape::Bytes => vec(any::<u8>(), 0..20)

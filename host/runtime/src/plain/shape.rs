@@ -8,8 +8,9 @@ use wasmtime::component::Type;
 /// Deepest nesting of types. A value nests as deep as its type, and is read by recursion.
 pub(crate) const MAX_DEPTH: usize = 64;
 
-/// Most types in one function, each counted as often as it is used. The schema of it is about fifty times as many bytes.
-pub(crate) const MAX_TYPES: usize = 2048;
+/// Most types in one function, each counted as often as it is used. A schema has up to some 200 bytes for each, and one of more
+/// than 256 KiB can't be installed.
+pub(crate) const MAX_TYPES: usize = 1024;
 
 /// The type of a value.
 #[derive(Debug, Clone, PartialEq)]
