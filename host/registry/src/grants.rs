@@ -46,7 +46,7 @@ impl Registry {
             capability: capability.clone(),
             terms: terms.clone(),
             granted_by: by.to_owned(),
-            granted_at: Timestamp::now(),
+            granted_at: crate::moment(),
             reason: reason.map(str::to_owned),
         };
         let added = self.store.add_grant(&grant).map_err(store_failed)?;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use fact_store::NewGrant;
 use fact_types::{Capability, Code, Digest, Error, PluginName, Terms, ToolId};
-use jiff::Timestamp;
 
 use crate::grants::settle;
 use crate::plugin::Plugin;
@@ -52,7 +51,7 @@ impl Registry {
                     capability,
                     terms,
                     granted_by: options.by.clone(),
-                    granted_at: Timestamp::now(),
+                    granted_at: crate::moment(),
                     reason: Some("at installation".to_owned()),
                 })
                 .collect();

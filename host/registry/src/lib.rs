@@ -266,6 +266,12 @@ pub(crate) async fn blocking<T: Send + 'static>(
     }
 }
 
+/// This moment, to the second: people read it.
+pub(crate) fn moment() -> jiff::Timestamp {
+    let now = jiff::Timestamp::now();
+    jiff::Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
 /// This moment, in UTC.
 pub(crate) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
