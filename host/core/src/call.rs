@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fact_registry::{Allowance, Plugin, Tool};
-use fact_runtime::{CallInput, CallReport, Failure, MAX_ARGUMENTS, Nesting};
+use fact_runtime::{CallInput, CallReport, Failure, Linked, MAX_ARGUMENTS, Nesting};
 use fact_types::{CallId, Code, Effects, Error, Limits, Outcome, Receipt, ToolCall, ToolOutput};
 use serde::Serialize;
 use serde_json::Value;
@@ -16,6 +16,9 @@ use crate::Host;
 
 /// Longest wait for a plugin to be mapped or compiled. The largest known component takes 10 s.
 const LOADING_MAX: Duration = Duration::from_secs(60);
+
+/// How often a call looks for a version that is still there. One that is thrown away before it is loaded is rare already.
+const LOOKS_MAX: usize = 5;
 
 /// What came of a call, and what it did and cost.
 #[derive(Debug, Clone, Serialize)]
@@ -158,15 +161,25 @@ impl Host {
         if asked.within.is_none() {
             self.admit()?;
         }
-        let (plugin, tool) = self.registry().tool(&call.tool)?;
-        let arguments = validate(&tool, call)?;
-        authorise(&plugin, &tool)?;
-        let allowance = self.allow(&plugin, &tool, call).await?;
-        let report = self
-            .run(&plugin, &tool, asked, &arguments, &allowance, receipt)
-            .await?;
-        self.registry().settle(&plugin, allowance, &report.effects).await;
-        settle(report, receipt)
+        for _ in 0..LOOKS_MAX {
+            let (plugin, tool, _running) = self.registry().begin(&call.tool)?;
+            let arguments = validate(&tool, call)?;
+            authorise(&plugin, &tool)?;
+            receipt.component = Some(plugin.row.digest);
+            let Some(linked) = self.load(&plugin).await? else {
+                continue;
+            };
+            let allowance = self.allow(&plugin, &tool, call).await?;
+            let report = self
+                .run(linked, &tool, asked, &arguments, &allowance, receipt)
+                .await;
+            self.registry().settle(&plugin, allowance, &report.effects).await;
+            return settle(report, receipt);
+        }
+        Err(Error::new(
+            Code::Unavailable,
+            "The plugin's versions change faster than they can be loaded; try again in a moment.",
+        ))
     }
 
     /// Stage: no new calls while the host stops.
@@ -184,28 +197,30 @@ impl Host {
             .await
     }
 
-    /// Stage: run the tool in a fresh instance.
-    async fn run(
-        &self,
-        plugin: &Arc<Plugin>,
-        tool: &Tool,
-        asked: Asked<'_>,
-        arguments: &str,
-        allowance: &Allowance,
-        receipt: &mut Receipt,
-    ) -> Result<CallReport, Error> {
-        let Asked { call, within } = asked;
-        receipt.component = Some(plugin.row.digest);
-        let _active = plugin.enter();
+    /// Stage: the component is ready to be called. None: it was thrown away meanwhile, for another version.
+    async fn load<'a>(&self, plugin: &'a Arc<Plugin>) -> Result<Option<&'a Linked>, Error> {
         // Loading counts for no call's deadline, since the next call needs it too; but no caller waits for ever.
-        let linked = tokio::time::timeout(LOADING_MAX, self.registry().linked(plugin))
+        tokio::time::timeout(LOADING_MAX, self.registry().linked(plugin))
             .await
             .map_err(|_| {
                 Error::new(
                     Code::Unavailable,
                     "The plugin is still being loaded; try again in a moment.",
                 )
-            })??;
+            })?
+    }
+
+    /// Stage: run the tool in a fresh instance.
+    async fn run(
+        &self,
+        linked: &Linked,
+        tool: &Tool,
+        asked: Asked<'_>,
+        arguments: &str,
+        allowance: &Allowance,
+        receipt: &Receipt,
+    ) -> CallReport {
+        let Asked { call, within } = asked;
         let limits = match &call.limits {
             Some(asked) => tighter(&tool.limits, asked),
             None => tool.limits.clone(),
@@ -213,7 +228,7 @@ impl Host {
         let resume = call.resume.as_ref().map(Value::to_string);
         let input = CallInput {
             id: receipt.call_id,
-            plugin: &plugin.row.name,
+            plugin: &tool.id.plugin,
             within,
             tool: tool.spec.name.as_str(),
             arguments,
@@ -221,7 +236,7 @@ impl Host {
             export: tool.spec.export.as_deref(),
             grants: allowance.grants.as_ref(),
         };
-        Ok(self.runtime().call(linked, &limits, input, self.stopped()).await)
+        self.runtime().call(linked, &limits, input, self.stopped()).await
     }
 }
 

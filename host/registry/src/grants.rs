@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fact_runtime::Grants;
 use fact_store::{Added, NewGrant};
-use fact_types::{Capability, Code, Error, Grant, Origin, PluginName, Terms};
+use fact_types::{Capability, Code, Error, Grant, Origin, PluginName, Terms, ToolName};
 use jiff::Timestamp;
 
 use crate::{Registry, store_failed};
@@ -86,24 +86,7 @@ impl Registry {
         terms: &Terms,
     ) -> Result<Capability, Error> {
         let there = self.plugin(plugin)?;
-        if let Some(tool) = terms.tool.as_ref().filter(|tool| !there.tools.contains_key(tool)) {
-            return Err(Error::new(
-                Code::NotFound,
-                format!("`{plugin}` has no tool `{tool}`. `fact tool list {plugin}` shows those it has."),
-            ));
-        }
-        if terms.until.is_some_and(|until| until <= Timestamp::now()) {
-            return Err(Error::new(
-                Code::InvalidInput,
-                "The grant would end before it begins; name a moment that is still to come.",
-            ));
-        }
-        if terms.calls == Some(0) {
-            return Err(Error::new(
-                Code::InvalidInput,
-                "A grant for 0 calls allows nothing; name at least 1.",
-            ));
-        }
+        can_be_met(terms, plugin, |tool| there.tools.contains_key(tool))?;
         settle(capability)
     }
 
@@ -136,6 +119,36 @@ impl Registry {
         }
     }
 }
+
+/// Checks that there can be a call for which the terms hold.
+pub(crate) fn can_be_met(
+    terms: &Terms,
+    plugin: &PluginName,
+    has: impl Fn(&ToolName) -> bool,
+) -> Result<(), Error> {
+    if let Some(tool) = terms.tool.as_ref().filter(|tool| !has(tool)) {
+        return Err(Error::new(
+            Code::NotFound,
+            format!(
+                "`{plugin}` has no tool `{tool}`. `fact tool list --plugin {plugin}` shows those it has."
+            ),
+        ));
+    }
+    if terms.until.is_some_and(|until| until <= Timestamp::now()) {
+        return Err(Error::new(
+            Code::InvalidInput,
+            "The grant would end before it begins; name a moment that is still to come.",
+        ));
+    }
+    if terms.calls == Some(0) {
+        return Err(Error::new(
+            Code::InvalidInput,
+            "A grant for 0 calls allows nothing; name at least 1.",
+        ));
+    }
+    Ok(())
+}
+
 /// The capability as it is kept.
 pub(crate) fn settle(capability: &Capability) -> Result<Capability, Error> {
     if !Grants::serves(capability) {

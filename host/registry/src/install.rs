@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fact_store::NewGrant;
-use fact_types::{Capability, Code, Digest, Error, PluginName, Terms, ToolId};
+use fact_types::{Capability, Code, Digest, Error, PluginName, Terms, ToolId, ToolName};
 
-use crate::grants::settle;
+use crate::grants::{can_be_met, settle};
 use crate::plugin::Plugin;
 use crate::source::Source;
 use crate::{Registry, blocking, io_failed, store_failed};
@@ -41,6 +41,13 @@ impl Registry {
             grants.push((settle(capability)?, terms.clone()));
         }
         let prepared = self.prepare(source, options.name).await?;
+        for (_, terms) in &grants {
+            let has = |tool: &ToolName| prepared.manifest.tools.iter().any(|own| own.name == *tool);
+            if let Err(error) = can_be_met(terms, &prepared.name, has) {
+                self.discard(&[prepared.digest]);
+                return Err(error);
+            }
+        }
         let name = prepared.name.clone();
         let registry = Arc::clone(self);
         let commit = move || {
@@ -92,7 +99,8 @@ impl Registry {
                 return Err(crate::no_plugin(&gone));
             }
             registry.sweep(&exclusive, &before);
-            Ok(())
+            // From this look on no call finds it any more, and those that did are counted.
+            registry.fresh(|_| ())
         })
         .await?;
         Ok(plugin.drained(patience).await)

@@ -25,7 +25,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use fact_egress::Egress;
 use fact_policy::{PluginFacts, Policy};
 use fact_runtime::Runtime;
-use fact_store::{PluginRow, Store, StoreError, VersionState};
+use fact_store::{PluginRow, Registered, Store, StoreError, VersionState};
 use fact_types::{Code, Error, PluginName, ToolId};
 
 pub use allowance::Allowance;
@@ -126,12 +126,29 @@ impl Registry {
             let plugin = known.plugins.get(&id.plugin)?;
             Some((Arc::clone(plugin), Arc::clone(plugin.tools.get(&id.tool)?)))
         })?;
-        found.ok_or_else(|| {
-            Error::new(
-                Code::NotFound,
-                format!("There is no tool `{id}`. `fact tool list` shows those there are."),
-            )
-        })
+        found.ok_or_else(|| no_tool(id))
+    }
+
+    /// One tool to be called now, with its plugin. The call counts as running until the guard is dropped: one that found the
+    /// plugin before it was removed is waited for.
+    ///
+    /// # Errors
+    /// As for [`Registry::tool`].
+    pub fn begin(&self, id: &ToolId) -> Result<(Arc<Plugin>, Arc<Tool>, Active), Error> {
+        let found = self.fresh(|known| {
+            let plugin = known.plugins.get(&id.plugin)?;
+            let tool = Arc::clone(plugin.tools.get(&id.tool)?);
+            Some((Arc::clone(plugin), tool, plugin.enter()))
+        })?;
+        found.ok_or_else(|| no_tool(id))
+    }
+
+    /// Whether another version answers now, or none.
+    pub(crate) fn is_past(&self, plugin: &Plugin) -> bool {
+        match self.plugin(&plugin.row.name) {
+            Ok(now) => now.row.digest != plugin.row.digest,
+            Err(error) => error.code == Code::NotFound,
+        }
     }
 
     /// Runs a look-up on what the store holds at this moment.
@@ -149,29 +166,31 @@ impl Registry {
             // Most changes of the store count something, and change no plugin.
             let revision = self.store.revision().map_err(store_failed)?;
             if known.revision != Some(revision) {
-                known.plugins = self.read(&known.plugins)?;
-                known.revision = Some(revision);
+                let registered = self.store.registered().map_err(store_failed)?;
+                known.revision = Some(registered.revision);
+                known.plugins = self.read(registered, &known.plugins);
             }
             known.at = Some(now);
         }
         Ok(look(&known))
     }
 
-    /// Reads all plugins, keeping those that did not change with what is already linked.
+    /// The plugins of what was read, keeping those that did not change with what is already linked.
     fn read(
         &self,
+        registered: Registered,
         before: &BTreeMap<PluginName, Arc<Plugin>>,
-    ) -> Result<BTreeMap<PluginName, Arc<Plugin>>, Error> {
+    ) -> BTreeMap<PluginName, Arc<Plugin>> {
         let mut grants: BTreeMap<PluginName, Vec<Grant>> = BTreeMap::new();
-        for grant in self.store.all_grants().map_err(store_failed)? {
+        for grant in registered.grants {
             grants.entry(grant.plugin.clone()).or_default().push(grant);
         }
         let mut versions: BTreeMap<PluginName, Vec<VersionRow>> = BTreeMap::new();
-        for version in self.store.versions().map_err(store_failed)? {
+        for version in registered.versions {
             versions.entry(version.plugin.clone()).or_default().push(version);
         }
         let mut plugins = BTreeMap::new();
-        for row in self.store.plugins().map_err(store_failed)? {
+        for row in registered.plugins {
             let name = row.name.clone();
             let mut grants = grants.remove(&name).unwrap_or_default();
             grants.extend(self.by_policy(&row));
@@ -207,7 +226,7 @@ impl Registry {
                 }
             }
         }
-        Ok(plugins)
+        plugins
     }
 }
 
@@ -244,6 +263,13 @@ fn same_grants(one: &[Grant], other: &[Grant]) -> bool {
         && one.iter().zip(other).all(|(one, other)| {
             one.origin == other.origin && one.capability == other.capability && one.terms == other.terms
         })
+}
+
+fn no_tool(id: &ToolId) -> Error {
+    Error::new(
+        Code::NotFound,
+        format!("There is no tool `{id}`. `fact tool list` shows those there are."),
+    )
 }
 
 fn no_plugin(name: &PluginName) -> Error {

@@ -179,11 +179,16 @@ impl Drop for Active {
 }
 
 impl crate::Registry {
-    /// The component behind a plugin, ready to be called.
+    /// The component behind a plugin, ready to be called. None: the plugin has another version by now, or is gone, and this one
+    /// was thrown away before it was loaded. Look the tool up again.
     ///
     /// # Errors
     /// `unavailable` when its bytes are gone or were changed.
-    pub async fn linked<'a>(&self, plugin: &'a Arc<Plugin>) -> Result<&'a Linked, Error> {
-        plugin.linked(&self.runtime, &self.components).await
+    pub async fn linked<'a>(&self, plugin: &'a Arc<Plugin>) -> Result<Option<&'a Linked>, Error> {
+        match plugin.linked(&self.runtime, &self.components).await {
+            Ok(linked) => Ok(Some(linked)),
+            Err(_) if self.is_past(plugin) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use fact_store::{VersionRow, VersionState};
-use fact_types::{Code, Digest, Error, Manifest, PluginName};
+use fact_types::{Code, Digest, Error, Manifest, PluginName, ToolName};
 use serde::Serialize;
 
-use crate::changes::{Change, changes};
+use crate::changes::{Change, ChangeKind, changes};
 use crate::plugin::Plugin;
 use crate::prepare::Prepared;
 use crate::source::Source;
@@ -92,14 +92,16 @@ impl Registry {
                 since: now(),
             };
             let widens = update.changes.iter().any(|change| change.widens);
-            let done = self.exchange(Some(&prepared.bytes), prepared.digest, || {
+            let done = self.exchange(Some((prepared.digest, &prepared.bytes)), || {
                 if widens && !approved {
                     update.fate = Fate::Held;
                     self.store.hold(name, from, &version)
                 } else {
                     update.fate = Fate::Live;
-                    self.store.swap(name, from, &version, &now())
+                    let renamed = renamed(&update.changes);
+                    self.store.swap(name, from, &version, &renamed, &now())
                 }
+                .map_err(store_failed)
             })?;
             if done {
                 return Ok(update);
@@ -108,23 +110,22 @@ impl Registry {
         Err(busy(name))
     }
 
-    /// Keeps a component's bytes, makes a change in the store, and deletes what nobody uses after it. False: the change was
-    /// not made.
-    fn exchange(
+    /// Keeps a component's bytes, makes a change, and deletes what nobody uses after it. Meanwhile nobody else changes which
+    /// components are kept: what `change` looks at stays as it is until it is done.
+    fn exchange<T>(
         &self,
-        bytes: Option<&[u8]>,
-        digest: Digest,
-        change: impl FnOnce() -> Result<bool, fact_store::StoreError>,
-    ) -> Result<bool, Error> {
+        bytes: Option<(Digest, &[u8])>,
+        change: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let exclusive = self.components.lock().map_err(io_failed)?;
         let mut before = self.store.digests_in_use().map_err(store_failed)?;
-        if let Some(bytes) = bytes {
+        if let Some((digest, bytes)) = bytes {
             self.components
                 .put(&exclusive, digest, bytes)
                 .map_err(io_failed)?;
             before.push(digest);
         }
-        let made = change().map_err(store_failed);
+        let made = change();
         self.sweep(&exclusive, &before);
         made
     }
@@ -151,7 +152,7 @@ impl Registry {
         digest: Option<Digest>,
     ) -> Result<Update, Error> {
         let (registry, name) = (Arc::clone(self), name.clone());
-        blocking(move || {
+        let approve = move || {
             let (held, changes) = registry.held(&name)?;
             if digest.is_some_and(|digest| digest != held.digest) {
                 return Err(Error::new(
@@ -163,10 +164,10 @@ impl Registry {
                     ),
                 ));
             }
-            let from = registry.plugin(&name)?.row.digest;
-            registry.go_to(&name, from, &held, changes)
-        })
-        .await
+            registry.go_to(&name, &held, changes)
+        };
+        let registry = Arc::clone(self);
+        blocking(move || registry.exchange(None, approve)).await
     }
 
     /// Throws away the version that waits for approval.
@@ -176,9 +177,11 @@ impl Registry {
     pub async fn reject(self: &Arc<Self>, name: &PluginName) -> Result<Digest, Error> {
         let (registry, name) = (Arc::clone(self), name.clone());
         blocking(move || {
-            let (held, _) = registry.held(&name)?;
-            let rejected = registry.exchange(None, held.digest, || registry.store.unhold(&name))?;
-            rejected.then_some(held.digest).ok_or_else(|| nothing_held(&name))
+            registry.exchange(None, || {
+                let (held, _) = registry.held(&name)?;
+                let rejected = registry.store.unhold(&name).map_err(store_failed)?;
+                rejected.then_some(held.digest).ok_or_else(|| nothing_held(&name))
+            })
         })
         .await
     }
@@ -190,7 +193,7 @@ impl Registry {
     /// `not-found` when there is no such version.
     pub async fn rollback(self: &Arc<Self>, name: &PluginName, to: Option<&str>) -> Result<Update, Error> {
         let (registry, name, to) = (Arc::clone(self), name.clone(), to.map(str::to_owned));
-        blocking(move || {
+        let go_back = move || {
             let plugin = registry.plugin(&name)?;
             let wanted = |version: &&VersionRow| {
                 let digest = version.digest.to_string();
@@ -207,18 +210,15 @@ impl Registry {
                 )
             })?;
             let changes = changes(&plugin.manifest, &read(&before.manifest)?);
-            registry.go_to(&name, plugin.row.digest, before, changes)
-        })
-        .await
+            registry.go_to(&name, before, changes)
+        };
+        let registry = Arc::clone(self);
+        blocking(move || registry.exchange(None, go_back)).await
     }
 
-    fn go_to(
-        &self,
-        name: &PluginName,
-        from: Digest,
-        to: &VersionRow,
-        changes: Vec<Change>,
-    ) -> Result<Update, Error> {
+    /// Lets a version answer that is kept already.
+    fn go_to(&self, name: &PluginName, to: &VersionRow, changes: Vec<Change>) -> Result<Update, Error> {
+        let from = self.plugin(name)?.row.digest;
         // The bytes are looked at before anyone depends on them.
         let there = self.components.get(to.digest).map_err(io_failed)?;
         if Digest::of(&there) != to.digest {
@@ -229,17 +229,32 @@ impl Registry {
                 ),
             ));
         }
-        if self.exchange(None, to.digest, || self.store.swap(name, from, to, &now()))? {
-            return Ok(Update {
-                fate: Fate::Live,
-                plugin: name.clone(),
-                from,
-                to: to.digest,
-                changes,
-            });
+        let renamed = renamed(&changes);
+        let done = self.store.swap(name, from, to, &renamed, &now());
+        if !done.map_err(store_failed)? {
+            return Err(busy(name));
         }
-        Err(busy(name))
+        Ok(Update {
+            fate: Fate::Live,
+            plugin: name.clone(),
+            from,
+            to: to.digest,
+            changes,
+        })
     }
+}
+
+/// The tools that have another name, from and to.
+fn renamed(changes: &[Change]) -> Vec<(ToolName, ToolName)> {
+    let pair = |change: &Change| {
+        let (before, after) = (change.before.as_deref()?, change.after.as_deref()?);
+        Some((before.parse().ok()?, after.parse().ok()?))
+    };
+    changes
+        .iter()
+        .filter(|change| change.kind == ChangeKind::ToolRenamed)
+        .filter_map(pair)
+        .collect()
 }
 
 fn read(manifest: &str) -> Result<Manifest, Error> {

@@ -42,6 +42,6 @@ pub use sql::{
     TableColumn, Touched, Value,
 };
 pub use store::{
-    Added, DropInRow, GrantUse, Migration, NewGrant, PluginRow, Store, StoreError, Unreadable, VersionRow,
-    VersionState,
+    Added, DropInRow, GrantUse, Migration, NewGrant, PluginRow, Registered, Store, StoreError, Unreadable,
+    VersionRow, VersionState,
 };

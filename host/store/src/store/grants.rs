@@ -4,7 +4,7 @@ use super::text::{Parsed, TEXT_MAX, Unreadable, readable, select, within};
 use super::{Doing, Store, StoreError, patient};
 use fact_types::{Capability, Grant, GrantId, Origin, PluginName, Terms};
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Row, Transaction};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 /// A grant to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,10 +67,7 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn all_grants(&self) -> Result<Vec<Grant>, StoreError> {
-        patient(|| {
-            let sql = format!("{GRANT_COLUMNS} ORDER BY g.plugin, g.capability, g.id");
-            Ok(readable(select(&self.main(), &sql, &[], grant_row)?))
-        })
+        patient(|| all(&self.main()))
     }
 
     /// Grants a capability. A grant of the same capability for the same tool and principal takes over the new count and end.
@@ -119,6 +116,11 @@ impl Store {
                 .doing(DOING)
         })
     }
+}
+
+pub(super) fn all(conn: &Connection) -> Result<Vec<Grant>, StoreError> {
+    let sql = format!("{GRANT_COLUMNS} ORDER BY g.plugin, g.capability, g.id");
+    Ok(readable(select(conn, &sql, &[], grant_row)?))
 }
 
 pub(super) fn add(transaction: &Transaction<'_>, grant: &NewGrant) -> rusqlite::Result<Added> {

@@ -79,6 +79,19 @@ impl<T> Doing<T> for rusqlite::Result<T> {
     }
 }
 
+/// What the registry is made of, read at one moment.
+#[derive(Debug, Clone)]
+pub struct Registered {
+    /// As [`Store::revision`].
+    pub revision: i64,
+    /// As [`Store::plugins`].
+    pub plugins: Vec<PluginRow>,
+    /// As [`Store::versions`].
+    pub versions: Vec<VersionRow>,
+    /// As [`Store::all_grants`].
+    pub grants: Vec<fact_types::Grant>,
+}
+
 /// The host's own database. All calls block for as long as the disk takes; they may be made from several threads.
 #[derive(Debug)]
 pub struct Store {
@@ -108,6 +121,14 @@ fn out_of_memory(error: &(dyn std::error::Error + 'static)) -> bool {
         .downcast_ref::<rusqlite::Error>()
         .and_then(rusqlite::Error::sqlite_error_code)
         .is_some_and(|code| code == rusqlite::ErrorCode::OutOfMemory)
+}
+
+fn revision(conn: &Connection) -> Result<i64, StoreError> {
+    const DOING: &str = "look for changes";
+    let mut ask = conn
+        .prepare_cached("SELECT n FROM registry_revision")
+        .doing(DOING)?;
+    ask.query_row([], |row| row.get(0)).doing(DOING)
 }
 
 /// How long a change waits for another process. Changes take milliseconds.
@@ -190,13 +211,26 @@ impl Store {
     /// # Errors
     /// When the file can't be read.
     pub fn revision(&self) -> Result<i64, StoreError> {
+        patient(|| revision(&self.main()))
+    }
+
+    /// All plugins, versions and grants as they are at one moment: a plugin is never seen with what was granted to another
+    /// one of its name.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn registered(&self) -> Result<Registered, StoreError> {
         patient(|| {
-            const DOING: &str = "look for changes";
+            const DOING: &str = "read the plugins";
             let conn = self.main();
-            let mut ask = conn
-                .prepare_cached("SELECT n FROM registry_revision")
-                .doing(DOING)?;
-            ask.query_row([], |row| row.get(0)).doing(DOING)
+            // Read by one transaction; it changes nothing, so it needs no end.
+            let reading = conn.unchecked_transaction().doing(DOING)?;
+            Ok(Registered {
+                revision: revision(&reading)?,
+                plugins: plugins::all(&reading)?,
+                versions: versions::all(&reading)?,
+                grants: grants::all(&reading)?,
+            })
         })
     }
 

@@ -6,7 +6,7 @@ use super::grants::{NewGrant, add};
 use super::text::{Parsed, TEXT_MAX, Unreadable, readable, select, within};
 use super::{Doing, Store, StoreError, patient};
 use fact_types::{Digest, NameError, PluginName, ToolName};
-use rusqlite::{Row, Transaction};
+use rusqlite::{Connection, Row, Transaction};
 use serde::Serialize;
 
 /// An installed plugin: the version that answers.
@@ -42,22 +42,7 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn plugins(&self) -> Result<Vec<PluginRow>, StoreError> {
-        patient(|| {
-            let conn = self.main();
-            let sql = format!("{PLUGIN_COLUMNS} ORDER BY name");
-            let mut rows = readable(select(&conn, &sql, &[], plugin_row)?);
-            let mut disabled: BTreeMap<String, BTreeSet<ToolName>> = BTreeMap::new();
-            let pairs = select(&conn, "SELECT plugin, tool FROM disabled_tools", &[], pair)?;
-            for (plugin, tool) in pairs {
-                if let Ok(tool) = tool.parse() {
-                    disabled.entry(plugin).or_default().insert(tool);
-                }
-            }
-            for row in &mut rows {
-                row.disabled_tools = disabled.remove(row.name.as_str()).unwrap_or_default();
-            }
-            Ok(rows)
-        })
+        patient(|| all(&self.main()))
     }
 
     /// One plugin; none when it is not installed.
@@ -183,6 +168,21 @@ impl Store {
             Ok(digests)
         })
     }
+}
+
+pub(super) fn all(conn: &Connection) -> Result<Vec<PluginRow>, StoreError> {
+    let sql = format!("{PLUGIN_COLUMNS} ORDER BY name");
+    let mut rows = readable(select(conn, &sql, &[], plugin_row)?);
+    let mut disabled: BTreeMap<String, BTreeSet<ToolName>> = BTreeMap::new();
+    for (plugin, tool) in select(conn, "SELECT plugin, tool FROM disabled_tools", &[], pair)? {
+        if let Ok(tool) = tool.parse() {
+            disabled.entry(plugin).or_default().insert(tool);
+        }
+    }
+    for row in &mut rows {
+        row.disabled_tools = disabled.remove(row.name.as_str()).unwrap_or_default();
+    }
+    Ok(rows)
 }
 
 pub(super) fn check(plugin: &PluginRow) -> Result<(), StoreError> {

@@ -274,14 +274,14 @@ fn versions_take_turns() {
         !store.hold(&sql, two, &version("sql", b"2")).unwrap(),
         "two does not answer"
     );
-    assert!(!store.swap(&sql, two, &version("sql", b"3"), NOW).unwrap());
+    assert!(!store.swap(&sql, two, &version("sql", b"3"), &[], NOW).unwrap());
     assert_eq!((live(), others()), (one, vec![(Held, three)]));
 
-    assert!(store.swap(&sql, one, &version("sql", b"3"), NOW).unwrap());
+    assert!(store.swap(&sql, one, &version("sql", b"3"), &[], NOW).unwrap());
     assert_eq!((live(), others()), (three, vec![(Previous, one)]));
     assert_eq!(capabilities(&store.grants(&sql).unwrap()), ["clock:wall"]);
     assert_eq!(store.digests_in_use().unwrap().len(), 2, "both are kept");
-    assert!(store.swap(&sql, three, &version("sql", b"1"), NOW).unwrap());
+    assert!(store.swap(&sql, three, &version("sql", b"1"), &[], NOW).unwrap());
     assert_eq!((live(), others()), (one, vec![(Previous, three)]));
     assert!(store.hold(&sql, one, &version("sql", b"2")).unwrap());
     assert!(store.unhold(&sql).unwrap());
@@ -289,7 +289,7 @@ fn versions_take_turns() {
 
     let mut from = one;
     for n in 0..10u8 {
-        assert!(store.swap(&sql, from, &version("sql", &[n]), NOW).unwrap());
+        assert!(store.swap(&sql, from, &version("sql", &[n]), &[], NOW).unwrap());
         from = Digest::of(&[n]);
     }
     let kept: Vec<_> = (4..9u8).rev().map(|n| (Previous, Digest::of(&[n]))).collect();

@@ -3,8 +3,8 @@
 use super::plugins::live;
 use super::text::{Parsed, TEXT_MAX, Unreadable, readable, select, within};
 use super::{Doing, PluginRow, Store, StoreError, patient};
-use fact_types::{Digest, NameError, PluginName};
-use rusqlite::{Row, Transaction};
+use fact_types::{Digest, NameError, PluginName, ToolName};
+use rusqlite::{Connection, Row, Transaction};
 use serde::Serialize;
 
 /// A version of a plugin that does not answer at the moment.
@@ -60,14 +60,12 @@ impl Store {
     /// # Errors
     /// When the store can't be read.
     pub fn versions(&self) -> Result<Vec<VersionRow>, StoreError> {
-        patient(|| {
-            let sql = format!("{VERSION_COLUMNS} ORDER BY plugin, turn DESC");
-            Ok(readable(select(&self.main(), &sql, &[], version_row)?))
-        })
+        patient(|| all(&self.main()))
     }
 
-    /// Lets another version answer: the present one is kept as the latest of those before, and nothing waits any more. False:
-    /// `from` does not answer any more; nothing was changed.
+    /// Lets another version answer: the present one is kept as the latest of those before, and nothing waits any more. Of the
+    /// tools that are `renamed`, from and to, those that were disabled stay so. False: `from` does not answer any more; nothing
+    /// was changed.
     ///
     /// # Errors
     /// When a text is too long or the store can't be written.
@@ -76,6 +74,7 @@ impl Store {
         name: &PluginName,
         from: Digest,
         to: &VersionRow,
+        renamed: &[(ToolName, ToolName)],
         now: &str,
     ) -> Result<bool, StoreError> {
         check(to)?;
@@ -95,6 +94,13 @@ impl Store {
                     "UPDATE plugins SET digest = ?2, manifest = ?3, source = ?4, installed_at = ?5 WHERE name = ?1",
                     (name.as_str(), to.digest.to_string(), &to.manifest, &to.source, now),
                 )?;
+                for (old, new) in renamed {
+                    transaction.execute(
+                        "INSERT OR IGNORE INTO disabled_tools \
+                         SELECT plugin, ?3 FROM disabled_tools WHERE plugin = ?1 AND tool = ?2",
+                        (name.as_str(), old.as_str(), new.as_str()),
+                    )?;
+                }
                 transaction.execute(
                     "DELETE FROM versions WHERE plugin = ?1 AND (state = 'held' OR digest = ?2)",
                     (name.as_str(), to.digest.to_string()),
@@ -150,6 +156,11 @@ impl Store {
             Ok(unhold(transaction, name).doing(DOING)? > 0)
         })
     }
+}
+
+pub(super) fn all(conn: &Connection) -> Result<Vec<VersionRow>, StoreError> {
+    let sql = format!("{VERSION_COLUMNS} ORDER BY plugin, turn DESC");
+    Ok(readable(select(conn, &sql, &[], version_row)?))
 }
 
 fn unhold(transaction: &Transaction<'_>, name: &PluginName) -> rusqlite::Result<usize> {
