@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fact_store::DropInRow;
-use fact_types::{Error, PluginName};
+use fact_types::{Code, Error, PluginName};
 use serde::Serialize;
 
 use crate::source::Source;
@@ -54,6 +54,12 @@ pub enum DropInEvent {
     /// It can't be used.
     Problem(String),
 }
+
+/// Most characters of a problem that are kept. It is a sentence or two.
+const PROBLEM_MAX: usize = 1000;
+
+/// The time that is kept of a file that is to be looked at again although it did not change.
+const AGAIN: i64 = -1;
 
 struct Found {
     size: u64,
@@ -114,7 +120,8 @@ impl Registry {
     }
 
     async fn drop_in_round(self: &Arc<Self>, folder: &Path) -> Result<(Vec<DropIn>, bool), Error> {
-        let (registry, listed) = (Arc::clone(self), folder.to_owned());
+        let folder = std::path::absolute(folder).map_err(io_failed)?;
+        let (registry, listed) = (Arc::clone(self), folder.clone());
         let (rows, files) = blocking(move || {
             let rows = registry.store.drop_in().map_err(store_failed)?;
             Ok((rows, list(&listed).map_err(io_failed)?))
@@ -122,39 +129,58 @@ impl Registry {
         .await?;
         let rows: BTreeMap<String, DropInRow> = rows.into_iter().map(|row| (row.file.clone(), row)).collect();
         let (mut events, mut pending) = (Vec::new(), false);
+        let mut removed = Vec::new();
         for (file, row) in rows.iter().filter(|(file, _)| !files.contains_key(*file)) {
-            events.extend(self.drop_in_gone(folder, file, row).await?);
+            if let Some(name) = self.drop_in_gone(&folder, file, row).await? {
+                removed.push(name.clone());
+                let event = DropInEvent::Removed(name);
+                events.push(DropIn::of(file, event));
+            }
         }
+        // A name that is free again may be what another file waited for, or shared.
+        let again = |row: &DropInRow| match &row.plugin {
+            Some(name) => removed.contains(name),
+            None => !removed.is_empty() && row.problem.is_some(),
+        };
         for (file, found) in &files {
             let row = rows.get(file);
-            if row.is_some_and(|row| (row.size, row.changed) == (found.size, found.changed)) {
+            let same = row.filter(|row| (row.size, row.changed) == (found.size, found.changed));
+            if same.is_some_and(|row| !again(row)) {
                 continue;
             }
             if !found.settled {
                 pending = true;
                 continue;
             }
-            let event = self.drop_in_new(folder, file, found, row).await?;
-            events.push(DropIn {
-                file: file.clone(),
-                event,
-            });
+            let event = self.drop_in_new(&folder, file, found, row).await?;
+            let told = row
+                .filter(|row| same.is_some() || row.changed == AGAIN)
+                .and_then(|row| row.problem.as_ref());
+            let is_news = match &event {
+                Some(DropInEvent::Problem(problem)) => Some(problem) != told,
+                Some(_) => true,
+                None => false,
+            };
+            events.extend(event.filter(|_| is_news).map(|event| DropIn::of(file, event)));
         }
         Ok((events, pending))
     }
 
+    /// Makes a file what it is to be. None: it is gone; the next look sees that.
     async fn drop_in_new(
         self: &Arc<Self>,
         folder: &Path,
         file: &str,
         found: &Found,
         row: Option<&DropInRow>,
-    ) -> Result<DropInEvent, Error> {
-        let source = Source::File(folder.join(file));
-        let known = row
+    ) -> Result<Option<DropInEvent>, Error> {
+        let path = folder.join(file);
+        // A plugin that was since given a version from elsewhere is not this file's to change.
+        let own = row
             .and_then(|row| row.plugin.clone())
-            .filter(|name| self.plugin(name).is_ok());
-        let became = match known.clone() {
+            .filter(|name| self.is_from(name, &path));
+        let source = Source::File(path);
+        let became = match own.clone() {
             Some(name) => self
                 .update(&name, source, false)
                 .await
@@ -172,50 +198,78 @@ impl Registry {
                     .map(|plugin| DropInEvent::Installed(plugin.row.name.clone()))
             }
         };
-        let event = became.unwrap_or_else(|error| DropInEvent::Problem(error.message));
+        let mut changed = found.changed;
+        let event = match became {
+            Ok(event) => event,
+            Err(error) if error.code == Code::NotFound => return Ok(None),
+            Err(error) => {
+                // A full disk or a busy database says nothing about the file, and passes.
+                if error.code == Code::Unavailable {
+                    changed = AGAIN;
+                }
+                DropInEvent::Problem(clip(error.message))
+            }
+        };
         let (plugin, problem) = match &event {
-            DropInEvent::Problem(problem) => (known, Some(problem.chars().take(1000).collect())),
+            DropInEvent::Problem(problem) => (own, Some(problem.clone())),
             DropInEvent::Installed(name)
             | DropInEvent::Updated(name)
             | DropInEvent::Held(name)
             | DropInEvent::Removed(name) => (Some(name.clone()), None),
         };
-        let row = DropInRow {
+        let new = DropInRow {
             file: file.to_owned(),
             size: found.size,
-            changed: found.changed,
+            changed,
             plugin,
             problem,
         };
-        let registry = Arc::clone(self);
-        blocking(move || registry.store.put_drop_in(&row).map_err(store_failed)).await?;
-        Ok(event)
+        if row != Some(&new) {
+            let registry = Arc::clone(self);
+            blocking(move || registry.store.put_drop_in(&new).map_err(store_failed)).await?;
+        }
+        Ok(Some(event))
     }
 
+    /// Removes the plugin of a file that is gone, if it is still this file's, and returns its name.
     async fn drop_in_gone(
         self: &Arc<Self>,
         folder: &Path,
         file: &str,
         row: &DropInRow,
-    ) -> Result<Option<DropIn>, Error> {
-        let path = std::path::absolute(folder.join(file)).unwrap_or_else(|_| folder.join(file));
-        let own = |name: &PluginName| {
-            self.plugin(name)
-                .is_ok_and(|plugin| plugin.row.source == path.display().to_string())
-        };
-        let mut event = None;
-        // A plugin that was since given a version from elsewhere is not this file's any more.
-        if let Some(name) = row.plugin.clone().filter(|name| own(name)) {
-            self.remove(&name, PATIENCE).await?;
-            event = Some(DropIn {
-                file: file.to_owned(),
-                event: DropInEvent::Removed(name),
-            });
+    ) -> Result<Option<PluginName>, Error> {
+        let path = folder.join(file);
+        let own = row.plugin.clone().filter(|name| self.is_from(name, &path));
+        if let Some(name) = &own {
+            match self.remove(name, PATIENCE).await {
+                Err(error) if error.code != Code::NotFound => return Err(error),
+                _ => {}
+            }
         }
         let (registry, file) = (Arc::clone(self), file.to_owned());
         blocking(move || registry.store.forget_drop_in(&file).map_err(store_failed)).await?;
-        Ok(event)
+        Ok(own)
     }
+
+    /// Whether the version of a plugin that answers is from this file.
+    fn is_from(&self, name: &PluginName, path: &Path) -> bool {
+        self.plugin(name)
+            .is_ok_and(|plugin| plugin.row.source == path.display().to_string())
+    }
+}
+
+impl DropIn {
+    fn of(file: &str, event: DropInEvent) -> Self {
+        DropIn {
+            file: file.to_owned(),
+            event,
+        }
+    }
+}
+
+/// As much of a problem as is kept.
+fn clip(problem: String) -> String {
+    problem.chars().take(PROBLEM_MAX).collect()
 }
 
 /// The components in the folder. None where there is no folder.
