@@ -89,6 +89,11 @@ impl Context {
         Ok(Arc::clone(self.host.get_or_init(|| host)))
     }
 
+    /// The program that compiles components for the hosts of this process.
+    pub(crate) fn compiler(&self) -> Option<PathBuf> {
+        program()
+    }
+
     /// The host, if a verb has opened it.
     pub(crate) fn opened(&self) -> Option<Arc<Host>> {
         self.host.get().cloned()

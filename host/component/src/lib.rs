@@ -22,7 +22,7 @@ use fact_types::Digest;
 use serde::Serialize;
 
 pub use docs::Docs;
-pub use embed::embed_manifest;
+pub use embed::{embed_manifest, embed_texts};
 pub use error::InspectError;
 pub use metadata::{Metadata, Producer};
 pub use read::inspect;

@@ -1,12 +1,18 @@
 //! `fact plugin`.
 
+mod about;
 mod audit;
+mod build;
+mod dev;
 mod grant;
+mod inspect;
 mod install;
 mod list;
+mod new;
 mod show;
 mod source;
 mod state;
+mod test;
 mod versions;
 mod watch;
 
@@ -64,6 +70,16 @@ pub(crate) enum Plugin {
     Audit(audit::Audit),
     /// Install what is put into the drop-in folder, and remove what is taken away, until you stop it.
     Watch(watch::Watch),
+    /// Begin a plugin of your own: a folder with one tool and its test.
+    New(new::New),
+    /// Build a plugin from its project, and write into it what it says about itself.
+    Build(build::Build),
+    /// Build a plugin and reload it, each time you save.
+    Dev(dev::Dev),
+    /// Test how a plugin behaves, with made-up arguments, nothing granted and tight limits.
+    Test(test::Test),
+    /// Say what a component is, without running it.
+    Inspect(inspect::Inspect),
 }
 
 impl Plugin {
@@ -83,6 +99,11 @@ impl Plugin {
             Plugin::Revoke(revoke) => revoke.run(context).await,
             Plugin::Audit(audit) => audit.run(context).await,
             Plugin::Watch(watch) => watch.run(context).await,
+            Plugin::New(new) => new.run(context),
+            Plugin::Build(build) => build.run(context).await,
+            Plugin::Dev(dev) => dev.run(context).await,
+            Plugin::Test(test) => test.run(context).await,
+            Plugin::Inspect(inspect) => inspect.run(context),
         }
     }
 }
