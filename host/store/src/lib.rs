@@ -34,9 +34,11 @@
 //! ```
 
 pub mod demo;
+mod search;
 mod sql;
 mod store;
 
+pub use search::{Hit, ToolDoc, ToolIndex};
 pub use sql::{
     Changed, Column, DatabaseConfig, Databases, Plan, Rows, Sample, SqlError, SqlErrorKind, SqlLimits, Table,
     TableColumn, Touched, Value,

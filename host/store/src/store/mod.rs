@@ -66,7 +66,7 @@ pub enum StoreError {
 }
 
 /// Says what was being done when SQLite failed.
-trait Doing<T> {
+pub(crate) trait Doing<T> {
     fn doing(self, doing: &'static str) -> Result<T, StoreError>;
 }
 
@@ -102,7 +102,7 @@ pub struct Store {
 
 /// Tries again while SQLite has no memory. Its bound is the whole process's, so a plugin's statement that fills it takes the
 /// store's share too, for the moment until that statement is ended.
-fn patient<T>(mut attempt: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub(crate) fn patient<T>(mut attempt: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
     let patience = Instant::now() + BUSY;
     loop {
         match attempt() {
