@@ -2,46 +2,15 @@
 
 use fact_core::types::{Code, Span};
 use serde_json::json;
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
 
 use crate::rig::{Rig, code, run};
 
-/// What the component says of itself; its length stands in [`forge`]'s code by itself.
+/// What the component says of itself.
 const MANIFEST: &str = r#"{"name":"forged","tools":[{"name":"run","input_schema":{}}]}"#;
 
-/// A component of definitions and the instructions of its one tool, which leave the address of an answer. All memory from
-/// 4096 on is zero, and an answer of zeros is an empty one.
+/// A component of definitions and the instructions of its one tool: see [`crate::forge::forge`].
 fn forge(definitions: &str, instructions: &str) -> Vec<u8> {
-    let text = format!(
-        r#"(module
-            {definitions}
-            (memory $main (export "memory") 2)
-            (data (memory $main) (i32.const 1024) "{manifest}")
-            (data (memory $main) (i32.const 2048) "\00\04\00\00\{length:02x}\00\00\00")
-            (global $top (mut i32) (i32.const 65536))
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-                (global.set $top (i32.add (global.get $top) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
-                (i32.sub (global.get $top) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
-            (func (export "fact:plugin/tools@0.1.0#describe") (result i32) (i32.const 2048))
-            (func (export "fact:plugin/tools@0.1.0#call")
-                (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-                {instructions}))"#,
-        manifest = MANIFEST.replace('"', "\\22"),
-        length = MANIFEST.len(),
-    );
-    let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"));
-    let mut resolve = Resolve::default();
-    let (package, _) = resolve
-        .push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit"))
-        .unwrap();
-    let world = resolve.select_world(&[package], Some("plugin")).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
-    ComponentEncoder::default()
-        .module(&module)
-        .unwrap()
-        .encode()
-        .unwrap()
+    crate::forge::forge(MANIFEST, definitions, instructions)
 }
 
 const ANSWER: &str = "(i32.const 4096)";

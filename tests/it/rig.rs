@@ -67,6 +67,11 @@ impl Rig {
         }
     }
 
+    /// The data folder.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// A second host on the same folder, as another process would have.
     pub(crate) fn second(&self) -> Self {
         Rig::open(&self.data, |_| {})

@@ -194,6 +194,15 @@ impl Registry {
     pub async fn rollback(self: &Arc<Self>, name: &PluginName, to: Option<&str>) -> Result<Update, Error> {
         let (registry, name, to) = (Arc::clone(self), name.clone(), to.map(str::to_owned));
         let go_back = move || {
+            if to
+                .as_deref()
+                .is_some_and(|to| to.trim_start_matches("sha256:").is_empty())
+            {
+                return Err(Error::new(
+                    Code::InvalidInput,
+                    "Name the version by its digest, or by the beginning of it.",
+                ));
+            }
             let plugin = registry.plugin(&name)?;
             let wanted = |version: &&VersionRow| {
                 let digest = version.digest.to_string();
