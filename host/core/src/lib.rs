@@ -31,8 +31,8 @@ pub use config::{
 pub use environment::{Layer, variables};
 pub use fact_policy as policy;
 pub use fact_registry::{
-    Added, Change, ChangeKind, DropIn, DropInEvent, Fate, Grant, InstallOptions, LimitPolicy, Plugin,
-    PluginLimits, Registry, Source, Tool, Update, VersionRow,
+    Added, Change, ChangeKind, DropIn, DropInEvent, Fate, Found, Grant, InstallOptions, LimitPolicy, Plugin,
+    PluginLimits, Registry, Scope, Source, Tool, Update, VersionRow,
 };
 pub use fact_runtime::{Compiling, compile_child};
 pub use fact_types as types;

@@ -7,6 +7,7 @@
 mod allowance;
 mod changes;
 mod components;
+mod discovery;
 mod drop_in;
 mod grants;
 mod install;
@@ -30,6 +31,7 @@ use fact_types::{Code, Error, PluginName, ToolId};
 
 pub use allowance::Allowance;
 pub use changes::{Change, ChangeKind, changes};
+pub use discovery::{Found, Scope};
 pub use drop_in::{DropIn, DropInEvent};
 pub use fact_store::{Added, VersionRow};
 pub use fact_types::Grant;
@@ -41,6 +43,7 @@ pub use source::Source;
 pub use update::{Fate, Update};
 
 use components::Components;
+use discovery::Discovery;
 
 /// What a registry is built from.
 pub struct RegistryConfig {
@@ -70,6 +73,7 @@ pub struct Registry {
     component_size: usize,
     policy: Arc<Policy>,
     known: RwLock<Known>,
+    discovery: Discovery,
 }
 
 /// What was last read from the store.
@@ -97,6 +101,7 @@ impl Registry {
             component_size: config.component_size,
             policy: config.policy,
             known: RwLock::default(),
+            discovery: Discovery::default(),
         })
     }
 

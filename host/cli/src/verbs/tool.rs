@@ -1,5 +1,7 @@
 //! `fact tool`.
 
+mod search;
+
 use clap::Subcommand;
 use fact_types::{Limits, PluginName, ToolId, ToolSpec};
 use serde_json::{Value, json};
@@ -25,6 +27,8 @@ pub(crate) enum Tool {
         /// The tool's full name, for example sql_query
         tool: ToolId,
     },
+    /// Find the tools that do something, the likeliest first.
+    Search(search::Search),
     /// Let a tool be called again.
     Enable {
         /// The tool's full name.
@@ -42,6 +46,7 @@ impl Tool {
         match self {
             Tool::List { plugin } => list(context, plugin).await,
             Tool::Show { tool } => show(context, &tool).await,
+            Tool::Search(search) => search.run(context).await,
             Tool::Enable { tool } => enable(context, &tool, true).await,
             Tool::Disable { tool } => enable(context, &tool, false).await,
         }
