@@ -17,12 +17,12 @@ const SECRET: &str = "nobody may see this";
 const INSIDE: &str = "this may be seen";
 
 /// A granted folder beside a secret, with all the traps that a host's user could have left in it.
-struct Field {
+pub(crate) struct Field {
     outer: tempfile::TempDir,
 }
 
 impl Field {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let outer = folder();
         let at = |path: &str| outer.path().join(path);
         fs::create_dir_all(at("granted/sub/deep")).unwrap();
@@ -48,16 +48,16 @@ impl Field {
         Field { outer }
     }
 
-    fn at(&self, path: &str) -> PathBuf {
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
         self.outer.path().join(path)
     }
 
-    fn grant(&self, rights: &str) -> String {
+    pub(crate) fn grant(&self, rights: &str) -> String {
         format!("fs:{rights}:{}", self.at("granted").display())
     }
 
     /// `G` stands for the granted folder, `O` for the one above it.
-    fn path(&self, text: &str) -> String {
+    pub(crate) fn path(&self, text: &str) -> String {
         let outer = self.outer.path().display().to_string();
         match text
             .strip_prefix("G/")
@@ -96,7 +96,7 @@ impl Field {
 }
 
 /// How, where and, for ways with two paths, the other one.
-const ESCAPES: &[(&str, &str, &str)] = &[
+pub(crate) const ESCAPES: &[(&str, &str, &str)] = &[
     // Absolute paths.
     ("read", "/etc/passwd", ""),
     ("read", "O/secret.txt", ""),

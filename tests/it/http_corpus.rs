@@ -11,10 +11,10 @@ use crate::listener::{Listener, Reply};
 use crate::rig::{Rig, code, run, saw};
 
 /// Everything public.
-const PUBLIC: [&str; 2] = ["http:*:http://*:*", "http:*:https://*:*"];
+pub(crate) const PUBLIC: [&str; 2] = ["http:*:http://*:*", "http:*:https://*:*"];
 
 /// URLs that lead to this machine, its network or its cloud, `PORT` being that of a server that is really there.
-const BYPASSES: &[&str] = &[
+pub(crate) const BYPASSES: &[&str] = &[
     // The nine that the first FACT let through.
     "http://127.0.0.2:PORT/",
     "http://[::ffff:127.0.0.1]:PORT/",

@@ -243,10 +243,19 @@ impl Registry {
             digest: row.digest,
             source: row.source.clone(),
         };
-        let settled = |mut grant: Grant| match grants::settle(&grant.capability) {
+        let settled = |grant: Grant| match grants::settle(&grant.capability) {
+            Ok(capability)
+                if capability.covers(&grant.capability) && grant.capability.covers(&capability) =>
+            {
+                Some(Grant { capability, ..grant })
+            }
+            // A rule is read anew at each start, and someone may have put a link into its folder's path since it was
+            // written. What a person grants by a link is looked up once, while that person looks on.
             Ok(capability) => {
-                grant.capability = capability;
-                Some(grant)
+                let rule = &grant.capability;
+                tracing::warn!(plugin = %row.name, by = grant.granted_by, %rule, %capability, "a rule of the policy grants \
+                    nothing: its folder's path goes through a link; write the folder's own path");
+                None
             }
             // The other rules hold all the same; a grant that can't be given is none.
             Err(error) => {

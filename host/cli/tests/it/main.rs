@@ -12,5 +12,6 @@
 mod codes;
 mod compiler;
 mod fact;
+mod policy;
 mod readme;
 mod stop;
