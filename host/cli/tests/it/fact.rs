@@ -35,6 +35,16 @@ impl Home {
         command
     }
 
+    /// Lets a command call cargo, which needs the person's own home: toolchain, crates.
+    pub(crate) fn with_cargo(command: &mut Command) {
+        command.env("HOME", std::env::var_os("HOME").unwrap_or_default());
+        for name in ["CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+    }
+
     /// `fact` with arguments, run to its end.
     pub(crate) fn fact(&self, arguments: &[&str]) -> Ran {
         Ran::new(

@@ -9,6 +9,7 @@
     reason = "a test that can't go on has failed"
 )]
 
+mod author;
 mod codes;
 mod compiler;
 mod fact;

@@ -113,13 +113,7 @@ fn the_plugin_builds_outside_of_this_repository() {
         let program = line.split_whitespace().next().unwrap();
         let mut command = home.command("sh");
         if program == "cargo" {
-            // Cargo needs the person's own home: toolchain, crates.
-            command.env("HOME", std::env::var_os("HOME").unwrap_or_default());
-            for name in ["CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"] {
-                if let Some(value) = std::env::var_os(name) {
-                    command.env(name, value);
-                }
-            }
+            Home::with_cargo(&mut command);
         }
         let ran = Ran::new(command.args(["-c", &line]).output().unwrap());
         assert_eq!(ran.code, expected(&line), "{line}: {ran:?}");
