@@ -1,12 +1,13 @@
 //! Components written by hand: small, quick to compile, and made while a test runs.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use fact_core::types::{Digest, Error, PluginName};
 use fact_core::{Source, Update};
 use serde_json::{Value, json};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use wit_parser::{Resolve, WorldId};
 
 use crate::rig::Rig;
 
@@ -39,19 +40,28 @@ fn encode(definitions: &str, describe: &str, call: &str) -> Vec<u8> {
                 {call}))"#
     );
     let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"));
-    let mut resolve = Resolve::default();
-    let (package, _) = resolve
-        .push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit"))
-        .unwrap();
-    let world = resolve
-        .select_world(&[package], Some("plugin-with-wasi"))
-        .unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    let (resolve, world) = contract();
+    embed_component_metadata(&mut module, resolve, *world, StringEncoding::UTF8, false).unwrap();
     ComponentEncoder::default()
         .module(&module)
         .unwrap()
         .encode()
         .unwrap()
+}
+
+/// The contract, read once.
+fn contract() -> &'static (Resolve, WorldId) {
+    static CONTRACT: OnceLock<(Resolve, WorldId)> = OnceLock::new();
+    CONTRACT.get_or_init(|| {
+        let mut resolve = Resolve::default();
+        let (package, _) = resolve
+            .push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit"))
+            .unwrap();
+        let world = resolve
+            .select_world(&[package], Some("plugin-with-wasi"))
+            .unwrap();
+        (resolve, world)
+    })
 }
 
 /// A number of 32 bits, as a WebAssembly text writes its bytes.
@@ -128,6 +138,11 @@ impl Version {
         let mut new = self.clone();
         new.imports.push(import);
         new
+    }
+
+    /// What it answers.
+    pub(crate) fn word(&self) -> &str {
+        &self.says
     }
 
     /// The component.

@@ -21,6 +21,8 @@ pub(crate) enum Reply {
     Text(String),
     /// 302 to there.
     Redirect(String),
+    /// 200 with this text, once this is true.
+    Late(tokio::sync::watch::Receiver<bool>, String),
     /// Nothing, ever; the connection stays open.
     Silence,
 }
@@ -95,8 +97,13 @@ fn serve(mut stream: TcpStream, replies: &BTreeMap<&'static str, Reply>, log: &M
     } else {
         replies.get(path)
     };
+    if let Some(Reply::Late(go, _)) = reply {
+        while !*go.borrow() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
     let answer = match reply {
-        Some(Reply::Text(text)) => {
+        Some(Reply::Text(text) | Reply::Late(_, text)) => {
             format!(
                 "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
                 text.len()

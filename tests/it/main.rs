@@ -28,5 +28,6 @@ mod peers;
 mod plain;
 mod policy;
 mod rig;
+mod swaps;
 mod system;
 mod versions;
