@@ -24,6 +24,7 @@ mod hostile;
 mod http_corpus;
 mod limits;
 mod listener;
+mod many;
 mod peers;
 mod plain;
 mod policy;
