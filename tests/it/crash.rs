@@ -17,7 +17,7 @@ use fact_store::{DatabaseConfig, Databases, SqlLimits, Store, Value};
 use fact_tests::guests;
 use serde_json::json;
 
-use crate::rig::{Rig, folder, run};
+use crate::rig::{Rig, dice, folder, run};
 
 /// Where the victim works, and what its names begin with.
 const FOLDER: &str = "FACT_TEST_VICTIM_FOLDER";
@@ -64,7 +64,11 @@ fn rounds(half: u64, rounds: u64) -> BTreeMap<String, u64> {
     let mut hit = BTreeMap::new();
     for round in 0..rounds {
         let life = LIFE.mul_f64(dice(half * rounds + round));
-        let said = kill(folder.path(), round, life);
+        let vars = [
+            (FOLDER, folder.path().display().to_string()),
+            (ROUND, round.to_string()),
+        ];
+        let said = kill_victim("crash::nothing_acknowledged_is_lost", &vars, life);
         if let Some(Line { what, .. }) = known.take(&said) {
             *hit.entry(what.name().to_owned()).or_insert(0) += 1;
         }
@@ -93,13 +97,6 @@ fn rounds(half: u64, rounds: u64) -> BTreeMap<String, u64> {
     hit
 }
 
-/// A number from 0 to 1 that differs from round to round.
-fn dice(seed: u64) -> f64 {
-    use std::hash::BuildHasher;
-    let hash = std::hash::RandomState::new().hash_one(seed);
-    (hash >> 11) as f64 / (1_u64 << 53) as f64
-}
-
 /// A folder with the demo's database and the connector to write to it.
 fn prepare(data: &Path) {
     fact_core::store::demo::seed(&data.join("finance.db")).unwrap();
@@ -121,11 +118,10 @@ fn prepare(data: &Path) {
 }
 
 /// Starts a victim, lets it live for a while, kills it, and returns what it said.
-fn kill(data: &Path, round: u64, life: Duration) -> String {
+pub(crate) fn kill_victim(test: &str, vars: &[(&str, String)], life: Duration) -> String {
     let mut victim = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crash::nothing_acknowledged_is_lost", "--nocapture"])
-        .env(FOLDER, data)
-        .env(ROUND, round.to_string())
+        .args(["--exact", test, "--nocapture"])
+        .envs(vars.iter().cloned())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -423,7 +419,7 @@ async fn insert(rig: &Rig, row: &str) {
 }
 
 /// The same component with a few bytes more, which nothing reads.
-fn with_section(component: &[u8], text: &str) -> Vec<u8> {
+pub(crate) fn with_section(component: &[u8], text: &str) -> Vec<u8> {
     let mut bytes = component.to_vec();
     let length = |n: usize| u8::try_from(n).ok().filter(|n| *n < 128).unwrap();
     bytes.extend([0, length(text.len() + 2), 1, b'n']);

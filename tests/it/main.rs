@@ -15,6 +15,7 @@ mod capabilities;
 mod compiled;
 mod connectors;
 mod crash;
+mod crash_versions;
 mod determinism;
 mod drop_in;
 mod finance;

@@ -190,6 +190,13 @@ pub(crate) fn saw(answer: &Answer, access: Access, matches: impl Fn(&Resource) -
         .any(|effect| effect.access == access && matches(&effect.resource))
 }
 
+/// A number from 0 to 1 that differs from round to round.
+pub(crate) fn dice(seed: u64) -> f64 {
+    use std::hash::BuildHasher;
+    let hash = std::hash::RandomState::new().hash_one(seed);
+    (hash >> 11) as f64 / (1_u64 << 53) as f64
+}
+
 pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("fact-test-").tempdir().unwrap()
 }
