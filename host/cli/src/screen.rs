@@ -219,11 +219,14 @@ fn paint(terminal: bool, style: &str, text: &str) -> String {
     }
 }
 
-/// Whether a terminal would obey the character, or show the text around it in another order than it is.
+/// Whether a terminal would obey the character, show the text around it in another order than it is, or show nothing.
 fn commands(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}')
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        // What nobody sees and a model reads.
+        || matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}')
+        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// A text that a terminal can only show: lines and tabs stay, other commands are written out.
@@ -254,8 +257,10 @@ fn clean_json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c != '\n' && commands(c) {
-            // All of these lie in the basic plane, and outside strings JSON has none of them.
-            let _ = write!(out, "\\u{:04x}", u32::from(c));
+            // Outside of strings, JSON has none of them.
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
         } else {
             out.push(c);
         }
@@ -307,7 +312,7 @@ mod tests {
 
     #[test]
     fn cleaned_json_says_the_same() {
-        let document = serde_json::json!({ "a": "\u{9b}31m\x1b[0m\n\u{202e}\u{7f}" });
+        let document = serde_json::json!({ "a": "\u{9b}31m\x1b[0m\n\u{202e}\u{7f}\u{200b}\u{e0041}" });
         let text = clean_json(&serde_json::to_string_pretty(&document).unwrap());
         assert!(!text.chars().any(|c| c != '\n' && commands(c)), "{text}");
         assert_eq!(

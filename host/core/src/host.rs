@@ -124,7 +124,10 @@ impl Host {
             component_size: config.install.component_size.bytes(),
         })
         .map_err(OpenError::Folder)?;
-        std::fs::create_dir_all(config.drop_in_folder()).map_err(OpenError::Folder)?;
+        // A folder that had plugins and is gone is not made anew: an empty one would mean that they are to be removed.
+        if store.drop_in().map_err(OpenError::Store)?.is_empty() {
+            std::fs::create_dir_all(config.drop_in_folder()).map_err(OpenError::Folder)?;
+        }
         let (stop, _) = watch::channel(Stop::No);
         let parts = Arc::new(Parts {
             config,

@@ -127,6 +127,11 @@ impl Registry {
             Ok((rows, list(&listed).map_err(io_failed)?))
         })
         .await?;
+        let Some(files) = files else {
+            // Unmounted or moved, perhaps for a moment: that takes no plugin and no grant from anyone.
+            tracing::warn!("the drop-in folder is gone; its plugins stay until it is back");
+            return Ok((Vec::new(), false));
+        };
         let rows: BTreeMap<String, DropInRow> = rows.into_iter().map(|row| (row.file.clone(), row)).collect();
         let (mut events, mut pending) = (Vec::new(), false);
         let mut removed = Vec::new();
@@ -273,14 +278,14 @@ fn clip(problem: String) -> String {
 }
 
 /// The components in the folder. None where there is no folder.
-fn list(folder: &Path) -> std::io::Result<BTreeMap<String, Found>> {
+fn list(folder: &Path) -> std::io::Result<Option<BTreeMap<String, Found>>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     let mut files = BTreeMap::new();
-    for entry in entries.take(FILES_MAX) {
+    for entry in entries {
         let path: PathBuf = entry?.path();
         let is_wasm = path.extension().is_some_and(|ending| ending == "wasm");
         let (Some(name), true) = (path.file_name().and_then(|name| name.to_str()), is_wasm) else {
@@ -295,6 +300,9 @@ fn list(folder: &Path) -> std::io::Result<BTreeMap<String, Found>> {
         }
         let changed = metadata.modified().unwrap_or(UNIX_EPOCH);
         let since = changed.duration_since(UNIX_EPOCH).unwrap_or_default();
+        if files.len() >= FILES_MAX {
+            return Err(std::io::Error::other("the drop-in folder holds too many files"));
+        }
         files.insert(
             name.to_owned(),
             Found {
@@ -307,5 +315,5 @@ fn list(folder: &Path) -> std::io::Result<BTreeMap<String, Found>> {
             },
         );
     }
-    Ok(files)
+    Ok(Some(files))
 }

@@ -25,6 +25,13 @@ pub enum Source {
         /// SHA-256 of the component.
         digest: Digest,
     },
+    /// Another source, of which the component must have this digest.
+    Pinned {
+        /// Where it comes from.
+        source: Box<Source>,
+        /// SHA-256 of the component.
+        digest: Digest,
+    },
     /// Bytes that the host has already, with a name for them, such as `builtin:sql`.
     Bytes {
         /// What to call the source.
@@ -55,19 +62,14 @@ impl Source {
                 bytes,
             }),
             Source::File(path) => crate::blocking(move || read(&path, most)).await,
+            Source::Pinned { source, digest } => {
+                let fetched = Box::pin(source.fetch(egress, most)).await?;
+                same(&fetched.label, fetched.digest, digest)?;
+                Ok(fetched)
+            }
             Source::Url { url, digest } => {
                 let bytes = download(egress, &url, most).await?;
-                let found = Digest::of(&bytes);
-                if found != digest {
-                    return Err(Error::new(
-                        Code::BadComponent,
-                        format!(
-                            "What is at `{}` has the digest sha256:{found}, not the one that was asked for. Nothing was \
-                             installed.",
-                            shown(&url)
-                        ),
-                    ));
-                }
+                same(&shown(&url), Digest::of(&bytes), digest)?;
                 let stem = url
                     .split(['?', '#'])
                     .next()
@@ -82,6 +84,19 @@ impl Source {
             }
         }
     }
+}
+
+/// What was found must be what was asked for.
+fn same(label: &str, found: Digest, wanted: Digest) -> Result<(), Error> {
+    if found == wanted {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::BadComponent,
+        format!(
+            "What is at `{label}` has the digest sha256:{found}, not the one that was asked for. Nothing was installed."
+        ),
+    ))
 }
 
 /// An address as it may be kept and shown: without its query, which may hold a key, and without user and password.

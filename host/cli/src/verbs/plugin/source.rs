@@ -10,6 +10,17 @@ use crate::screen::clean;
 
 /// The source that was typed. `digest` is for addresses, which must have one.
 pub(super) fn source(typed: &str, digest: Option<Digest>) -> Result<Source, Failure> {
+    let source = named(typed, digest)?;
+    Ok(match digest {
+        Some(digest) => Source::Pinned {
+            source: Box::new(source),
+            digest,
+        },
+        None => source,
+    })
+}
+
+fn named(typed: &str, digest: Option<Digest>) -> Result<Source, Failure> {
     if typed.starts_with("https://") {
         return match digest {
             Some(digest) => Ok(Source::Url {
