@@ -61,7 +61,7 @@ impl<'a> Cases<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Map, json};
     use std::collections::BTreeSet;
 
     fn schemas() -> Vec<Value> {
@@ -151,6 +151,47 @@ mod tests {
             // Without a word about what is in it, there is but one object to make.
             if schema != json!({ "type": "object" }) {
                 assert_ne!(run(3), run(4), "{schema}");
+            }
+        }
+    }
+
+    #[test]
+    fn parts_that_refer_to_others_all_count() {
+        let schema = json!({ "type": "object", "allOf": [{ "$ref": "#/$defs/a" }, { "$ref": "#/$defs/b" }], "$defs": {
+            "a": { "properties": { "a": { "type": "boolean" } }, "required": ["a"] },
+            "b": { "properties": { "b": { "type": "boolean" } }, "required": ["b"], "allOf": [{ "$ref": "#/$defs/b" }] },
+        } });
+        // The parts alone: a validator would follow the circle.
+        let value = Values::new(&schema, 1).make();
+        assert!(value["a"].is_boolean() && value["b"].is_boolean(), "{value}");
+    }
+
+    #[test]
+    fn no_schema_takes_long_or_breaks_the_maker() {
+        let names: Vec<String> = (0..50).map(|n| format!("p{n}")).collect();
+        let wide: Map<String, Value> = names
+            .iter()
+            .map(|name| (name.clone(), json!({ "$ref": "#" })))
+            .collect();
+        for schema in [
+            // Each of 50 needs 50, and so on.
+            json!({ "type": "object", "properties": wide, "required": names }),
+            json!({ "type": "object", "properties": { "l": { "$ref": "#/$defs/l" } }, "required": ["l"],
+                "$defs": { "l": { "type": "array", "minItems": 900, "items": { "$ref": "#/$defs/l" } } } }),
+            json!({ "$ref": "#" }),
+            json!({ "anyOf": [{ "$ref": "#" }, { "$ref": "#" }] }),
+            json!({ "type": "object", "properties": {
+                "a": { "type": "integer", "minimum": 1e300, "multipleOf": 7 },
+                "b": { "type": "integer", "minimum": 9, "maximum": 3 },
+                "c": { "type": "integer", "multipleOf": 1e300, "exclusiveMaximum": -1e300 },
+                "d": { "type": "number", "minimum": 1e308, "maximum": -1e308, "multipleOf": 1e-308 },
+                "e": { "type": "string", "minLength": u64::MAX, "maxLength": 0 },
+                "f": { "type": "array", "minItems": u64::MAX, "maxItems": 0 },
+            }, "required": ["a", "b", "c", "d", "e", "f"] }),
+        ] {
+            let mut values = Values::new(&schema, 1);
+            for _ in 0..20 {
+                assert!(values.make().to_string().len() < 50_000_000);
             }
         }
     }

@@ -3,6 +3,8 @@
 //! The maker goes by the common words of a schema and knows nothing of some (`pattern`, `not`, `if`), so what it makes is an
 //! attempt; whoever asks checks it against the schema ([`Cases`](crate::cases::Cases)).
 
+use std::collections::VecDeque;
+
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Map, Number, Value, json};
@@ -15,6 +17,12 @@ const MAX_STEPS: usize = 500;
 
 /// Deepest that a schema is followed where it leads into itself without end.
 const MAX_FOLLOWED: usize = 24;
+
+/// Most schemas that are combined into one.
+const MAX_PARTS: usize = 64;
+
+/// Most steps before everything that is left becomes null. A schema that needs more fits nothing of reasonable size.
+const LAST_STEP: usize = 5000;
 
 /// Longest text that is made where the schema sets no bound.
 const LONG: usize = 300;
@@ -63,7 +71,7 @@ impl<'a> Values<'a> {
             return self.anything();
         };
         // Where a schema leads into itself for ever, nothing fits it anyway.
-        if depth > MAX_FOLLOWED {
+        if depth > MAX_FOLLOWED || self.steps > LAST_STEP {
             return Value::Null;
         }
         let whole = self.merged(own, depth);
@@ -97,31 +105,30 @@ impl<'a> Values<'a> {
 
     /// The schema with what it refers to and combines, one of its alternatives chosen.
     fn merged(&mut self, own: &Map<String, Value>, depth: usize) -> Map<String, Value> {
-        let mut whole = own.clone();
-        // Each round may bring in more to follow.
-        for _ in 0..MAX_FOLLOWED {
-            let mut parts = Vec::new();
-            if let Some(Value::String(reference)) = whole.remove("$ref") {
+        let mut whole = Map::new();
+        let mut parts = VecDeque::from([own.clone()]);
+        // Each part may bring in more, and one that leads to itself does so for ever.
+        for _ in 0..MAX_PARTS {
+            let Some(mut part) = parts.pop_front() else { break };
+            let mut more = Vec::new();
+            if let Some(Value::String(reference)) = part.remove("$ref") {
                 let pointer = reference.strip_prefix('#').unwrap_or_default();
-                parts.extend(self.root.pointer(pointer).cloned());
+                more.extend(self.root.pointer(pointer).cloned());
             }
-            if let Some(Value::Array(all)) = whole.remove("allOf") {
-                parts.extend(all);
+            if let Some(Value::Array(all)) = part.remove("allOf") {
+                more.extend(all);
             }
             for word in ["anyOf", "oneOf"] {
-                if let Some(Value::Array(alternatives)) = whole.remove(word) {
+                if let Some(Value::Array(alternatives)) = part.remove(word) {
                     let small = self.is_tight(depth).then(|| smallest(&alternatives)).flatten();
-                    parts.extend(small.or_else(|| self.pick(&alternatives)));
+                    more.extend(small.or_else(|| self.pick(&alternatives)));
                 }
             }
-            if parts.is_empty() {
-                break;
-            }
-            for part in parts {
-                if let Value::Object(part) = part {
-                    merge(&mut whole, part);
-                }
-            }
+            merge(&mut whole, part);
+            parts.extend(more.into_iter().filter_map(|schema| match schema {
+                Value::Object(part) => Some(part),
+                _ => None,
+            }));
         }
         whole
     }
@@ -225,8 +232,12 @@ impl<'a> Values<'a> {
             some
         };
         let inside = chosen.min(high).max(low);
-        let fitting = inside - inside.rem_euclid(step);
-        let fitting = if fitting < low { fitting + step } else { fitting };
+        let fitting = inside.saturating_sub(inside.rem_euclid(step));
+        let fitting = if fitting < low {
+            fitting.saturating_add(step)
+        } else {
+            fitting
+        };
         i64::try_from(fitting)
             .map(Value::from)
             .or_else(|_| u64::try_from(fitting).map(Value::from))
@@ -445,7 +456,7 @@ fn merge(whole: &mut Map<String, Value>, part: Map<String, Value>) {
                     own.entry(name).or_insert(schema);
                 }
             }
-            (Some(Value::Array(own)), Value::Array(more)) if word == "required" || word == "allOf" => {
+            (Some(Value::Array(own)), Value::Array(more)) if word == "required" => {
                 own.extend(more);
             }
             (Some(_), _) => {}

@@ -12,6 +12,7 @@
 mod author;
 mod codes;
 mod compiler;
+mod dev;
 mod fact;
 mod policy;
 mod readme;
