@@ -17,6 +17,7 @@ mod connectors;
 mod crash;
 mod crash_versions;
 mod determinism;
+mod downloads;
 mod drop_in;
 mod finance;
 mod forge;

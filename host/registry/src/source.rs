@@ -211,10 +211,12 @@ async fn download(egress: &Egress, url: &str, most: usize) -> Result<Vec<u8>, Er
             continue;
         }
         if !status.is_success() {
-            return Err(failed(
-                &url,
-                &format!("the server answers with status {}", status.as_u16()),
-            ));
+            let why = format!("the server answers with status {}", status.as_u16());
+            let mut error = failed(&url, &why);
+            if matches!(status, http::StatusCode::NOT_FOUND | http::StatusCode::GONE) {
+                error.code = Code::NotFound;
+            }
+            return Err(error);
         }
         let body = http_body_util::Limited::new(response.into_body(), most);
         return match body.collect().await {
