@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fact_core::types::Terms;
-use fact_core::{InstallOptions, Source};
+use fact_core::{InstallOptions, Plugin, Source};
 use fact_tests::guests;
 use serde_json::json;
 
+use crate::forge::{Version, name};
 use crate::rig::{Rig, run};
 
 const PLUGINS: usize = 1_000;
@@ -82,5 +83,60 @@ fn a_thousand_plugins_are_as_quick_as_one() {
             .unwrap();
         assert_eq!(registry.plugin(&changed).unwrap().grants.len(), 1);
         assert!(Arc::ptr_eq(&kept, &registry.plugin(&before).unwrap()));
+    });
+}
+
+/// What is known and loaded of the others stays as it is, here and in another process.
+#[test]
+fn a_change_of_one_plugin_leaves_the_others_alone() {
+    run(async {
+        const OTHERS: usize = 50;
+        let rig = Rig::new();
+        let second = rig.second();
+        let version = |n: usize| Version::new(&format!("p{n}"), &format!("word-{n}"));
+        for n in 0..OTHERS {
+            rig.install_version(&version(n), &[]).await;
+        }
+        let others = |rig: &Rig| -> Vec<Arc<Plugin>> {
+            let all = rig.host.registry().plugins().unwrap();
+            all.into_iter()
+                .filter(|plugin| plugin.row.name.as_str() != "p0")
+                .collect()
+        };
+        let before = [others(&rig), others(&second)];
+        let registry = rig.host.registry();
+        let p = name("p0");
+        let same = |what: &str| {
+            for (rig, before) in [&rig, &second].into_iter().zip(&before) {
+                let now = others(rig);
+                assert_eq!(now.len(), OTHERS - 1, "{what}");
+                for (now, before) in now.iter().zip(before) {
+                    assert!(
+                        Arc::ptr_eq(now, before),
+                        "{what}: {} was read again",
+                        now.row.name
+                    );
+                }
+            }
+        };
+        let clock = "clock:wall".parse().unwrap();
+        registry
+            .grant(&p, &clock, &Terms::default(), "test", None)
+            .unwrap();
+        same("a grant");
+        rig.update("p0", &version(0).saying("another word"))
+            .await
+            .unwrap();
+        same("an update");
+        registry.enable(&p, false).unwrap();
+        same("disabling it");
+        registry.remove(&p, Duration::ZERO).await.unwrap();
+        same("its removal");
+        rig.install_version(&version(0), &[]).await;
+        same("its installation");
+        for n in 0..OTHERS {
+            let said = second.answer(&format!("p{n}_say"), json!({})).await;
+            assert_eq!(said, json!(format!("word-{n}")));
+        }
     });
 }

@@ -38,7 +38,7 @@ pub(crate) async fn until_signal(
 
 /// Waits for the signal to stop.
 #[cfg(unix)]
-async fn signal() {
+pub(crate) async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let wait = async |kind| match signal(kind) {
         Ok(mut stream) => {
@@ -55,7 +55,7 @@ async fn signal() {
 
 /// Waits for the signal to stop.
 #[cfg(not(unix))]
-async fn signal() {
+pub(crate) async fn signal() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -107,7 +107,8 @@ pub(super) fn explain(tool: &ToolId, error: Error, receipt: Receipt) -> Failure 
     };
     let hint = match error.code {
         Code::InvalidInput => Some(format!("`fact tool show {tool}` shows what it takes.")),
-        Code::Denied => Some(format!(
+        // A tool that is disabled was not run at all, and no grant helps.
+        Code::Denied if !receipt.run.is_zero() => Some(format!(
             "`fact plugin show {plugin}` shows what it may do; `fact plugin grant {plugin} CAPABILITY` allows more."
         )),
         Code::Deadline => limit("deadline"),

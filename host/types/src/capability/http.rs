@@ -400,7 +400,10 @@ impl HttpGrant {
         } else {
             ""
         };
-        format!("make {} requests to {}{private}", self.methods, self.url)
+        match &self.methods {
+            Methods::Any => format!("make requests of any kind to {}{private}", self.url),
+            Methods::These(_) => format!("make {} requests to {}{private}", self.methods, self.url),
+        }
     }
 
     pub(super) fn risk(&self) -> Risk {

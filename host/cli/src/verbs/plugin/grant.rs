@@ -106,14 +106,25 @@ impl Grant {
             terms_words(&terms)
         ))?;
         if !self.dry_run {
-            screen.note(format!("Take it back with: {}", revoke_command(name, &granted)));
+            screen.note(format!(
+                "Take it back with: {}",
+                revoke_command(name, &granted, &terms)
+            ));
         }
         Ok(())
     }
 }
 
-fn revoke_command(name: &PluginName, capability: &Capability) -> String {
-    grant_command(name, capability).replacen(" grant ", " revoke ", 1)
+/// Takes back this grant, and not the same for another tool or by another principal.
+fn revoke_command(name: &PluginName, capability: &Capability, terms: &Terms) -> String {
+    let mut command = grant_command(name, capability).replacen(" grant ", " revoke ", 1);
+    if let Some(tool) = &terms.tool {
+        command.push_str(&format!(" --tool {tool}"));
+    }
+    if let Some(principal) = &terms.principal {
+        command.push_str(&format!(" --principal {principal}"));
+    }
+    command
 }
 
 impl Revoke {
@@ -141,7 +152,10 @@ impl Revoke {
                 return Err(Failure::new(Code::Conflict, message)
                     .hint("Change the rule: that is where it can be taken back."));
             }
-            let message = format!("{name} has no grant `{capability}`; nothing was changed.");
+            let message = format!(
+                "{name} has no grant `{capability}`{}; nothing was changed.",
+                terms_words(&terms)
+            );
             return Err(Failure::new(Code::NotFound, message).hint(format!(
                 "`fact plugin show {name}` lists its grants as they must be written."
             )));

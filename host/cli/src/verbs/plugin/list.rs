@@ -58,7 +58,7 @@ pub(in crate::verbs) async fn run(context: &Context) -> Result<(), Failure> {
 }
 
 /// The files of the drop-in folder that can't be used.
-fn problems(host: &fact_core::Host) -> Result<Vec<Value>, Failure> {
+pub(super) fn problems(host: &fact_core::Host) -> Result<Vec<Value>, Failure> {
     let problems = host.registry().drop_in_problems()?;
     Ok(problems
         .into_iter()

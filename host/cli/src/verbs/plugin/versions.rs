@@ -78,7 +78,7 @@ impl Update {
             Fate::Unchanged => format!("{name} is this version already.\n"),
             Fate::Live => format!("{name} is version {} now.\n", update.to.short()),
             Fate::Held => format!(
-                "Version {} of {name} waits for your approval; {} goes on answering.\n",
+                "Version {} of {name} waits for your approval, for what is marked with `!`; {} goes on answering.\n",
                 update.to.short(),
                 update.from.short()
             ),

@@ -22,7 +22,13 @@ impl Watch {
         let (host, screen) = (context.host().await?, context.screen());
         let folder = host.drop_in_folder().to_owned();
         if self.once {
-            return Ok(());
+            return match screen.json_wanted() {
+                true => screen.json(&json!({
+                    "folder": folder,
+                    "drop_in_problems": super::list::problems(&host)?,
+                })),
+                false => Ok(()),
+            };
         }
         screen.note(format!("Watching {}. Stop with Ctrl-C.", folder.display()));
         let tell = |event: Result<DropIn, fact_types::Error>| {
@@ -36,7 +42,11 @@ impl Watch {
                 }
             };
         };
-        host.registry().watch_drop_in(&folder, tell).await;
+        // Stopping is how it ends, and no failure.
+        tokio::select! {
+            () = host.registry().watch_drop_in(&folder, tell) => {}
+            () = crate::stop::signal() => {}
+        }
         Ok(())
     }
 }
