@@ -447,3 +447,40 @@ fn two_who_watch_one_folder() {
         assert_eq!(third.answer("q_say", json!({})).await, "one");
     });
 }
+
+/// Unmounted, or moved for a moment: nobody took the plugins away.
+#[test]
+fn a_folder_that_is_gone_takes_no_plugin_and_no_grant() {
+    run(async {
+        let watched = Watched::new();
+        watched.watch.abort();
+        let (host, folder) = (&watched.rig.host, &watched.folder);
+        let look = || host.registry().look_at_drop_in(folder);
+        watched.put("v.wasm", &Version::new("v", "one").bytes());
+        assert_eq!(look().await.unwrap().len(), 1);
+        let capability = "clock:wall".parse().unwrap();
+        host.registry()
+            .grant(&name("v"), &capability, &Terms::default(), "test", None)
+            .unwrap();
+
+        let aside = folder.with_extension("aside");
+        fs::rename(folder, &aside).unwrap();
+        for _ in 0..2 {
+            let error = look().await.unwrap_err();
+            assert_eq!(error.code, Code::Unavailable, "{error:?}");
+        }
+        // A host that starts meanwhile makes no empty folder in its place.
+        let other = watched.rig.second();
+        assert!(!folder.exists());
+        for host in [host, &other.host] {
+            assert_eq!(host.registry().plugin(&name("v")).unwrap().grants.len(), 1);
+        }
+
+        fs::rename(&aside, folder).unwrap();
+        assert_eq!(look().await.unwrap(), []);
+        assert_eq!(host.registry().plugin(&name("v")).unwrap().grants.len(), 1);
+        watched.take("v.wasm");
+        assert_eq!(look().await.unwrap().len(), 1);
+        assert!(host.registry().plugins().unwrap().is_empty());
+    });
+}

@@ -28,6 +28,9 @@ fn check(rule: &str, expected: &[Option<Code>]) {
         let rig = Rig::with_finance(|config| config.policy = vec![file]);
         rig.builtin("sql", &[]).await;
         for (at, expected) in expected.iter().enumerate() {
+            // Rules outlast a change of something else.
+            let other = "sql_samples".parse().unwrap();
+            rig.host.registry().enable_tool(&other, at % 2 == 1).unwrap();
             let answer = rig
                 .call("sql_query", json!({ "statement": "SELECT name FROM companies" }))
                 .await;

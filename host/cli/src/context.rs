@@ -73,10 +73,15 @@ impl Context {
         }
         let host = self.open(self.config()?).await?;
         // What was put into the folder since the last time is there for this verb already.
-        let looked = host.registry().look_at_drop_in(&host.drop_in_folder()).await;
-        for event in looked? {
-            self.screen
-                .note(format!("drop-in folder: {}", crate::verbs::drop_in_event(&event)));
+        // A folder that can't be looked at is no reason not to do what was asked.
+        match host.registry().look_at_drop_in(&host.drop_in_folder()).await {
+            Ok(events) => {
+                for event in events {
+                    self.screen
+                        .note(format!("drop-in folder: {}", crate::verbs::drop_in_event(&event)));
+                }
+            }
+            Err(error) => self.screen.note(error.message),
         }
         Ok(host)
     }

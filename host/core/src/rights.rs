@@ -63,7 +63,9 @@ impl Host {
                 None => {
                     return Err(Error::new(
                         Code::NotFound,
-                        format!("`{name}` has no tool `{tool}`. `fact tool list {name}` shows those it has."),
+                        format!(
+                            "`{name}` has no tool `{tool}`. `fact tool list --plugin {name}` shows those it has."
+                        ),
                     ));
                 }
             },

@@ -129,8 +129,13 @@ impl Registry {
         .await?;
         let Some(files) = files else {
             // Unmounted or moved, perhaps for a moment: that takes no plugin and no grant from anyone.
-            tracing::warn!("the drop-in folder is gone; its plugins stay until it is back");
-            return Ok((Vec::new(), false));
+            return match rows.as_slice() {
+                [] => Ok((Vec::new(), false)),
+                _ => Err(Error::new(
+                    Code::Unavailable,
+                    "The drop-in folder is gone. Its plugins stay as they are until it is back.",
+                )),
+            };
         };
         let rows: BTreeMap<String, DropInRow> = rows.into_iter().map(|row| (row.file.clone(), row)).collect();
         let (mut events, mut pending) = (Vec::new(), false);

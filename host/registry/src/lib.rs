@@ -27,7 +27,7 @@ use fact_egress::Egress;
 use fact_policy::{PluginFacts, Policy};
 use fact_runtime::Runtime;
 use fact_store::{PluginRow, Registered, Store, StoreError, VersionState};
-use fact_types::{Code, Error, PluginName, ToolId};
+use fact_types::{Code, Error, Origin, PluginName, ToolId};
 
 pub use allowance::Allowance;
 pub use changes::{Change, ChangeKind, changes};
@@ -197,15 +197,15 @@ impl Registry {
         let mut plugins = BTreeMap::new();
         for row in registered.plugins {
             let name = row.name.clone();
+            let old = before.get(&name);
             let mut grants = grants.remove(&name).unwrap_or_default();
-            grants.extend(self.by_policy(&row));
+            grants.extend(self.by_policy(&row, old));
             let (held, previous): (Vec<_>, Vec<_>) = versions
                 .remove(&name)
                 .unwrap_or_default()
                 .into_iter()
                 .partition(|version| version.state == VersionState::Held);
             let held = held.into_iter().next();
-            let old = before.get(&name);
             let same = old.filter(|old| {
                 old.row == row
                     && same_grants(&old.grants, &grants)
@@ -237,7 +237,12 @@ impl Registry {
 
 impl Registry {
     /// What the policy's rules grant a plugin: like what people grant, from now on.
-    fn by_policy(&self, row: &PluginRow) -> Vec<Grant> {
+    fn by_policy(&self, row: &PluginRow, old: Option<&Arc<Plugin>>) -> Vec<Grant> {
+        // Rules look at a plugin's name, digest and source alone, and stay what they are while the host runs.
+        if let Some(old) = old.filter(|old| (old.row.digest, &old.row.source) == (row.digest, &row.source)) {
+            let by_rule = |grant: &&Grant| matches!(grant.origin, Origin::Policy { .. });
+            return old.grants.iter().filter(by_rule).cloned().collect();
+        }
         let facts = PluginFacts {
             name: row.name.clone(),
             digest: row.digest,
@@ -327,9 +332,28 @@ fn io_failed(error: std::io::Error) -> Error {
 
 /// What callers learn when the store fails.
 fn store_failed(error: StoreError) -> Error {
+    // Someone removed it a moment ago.
+    if let StoreError::NoPlugin(name) = &error {
+        return Error::new(
+            Code::NotFound,
+            format!("No plugin `{name}` is installed any more."),
+        );
+    }
     tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
     Error::new(
         Code::Unavailable,
         "The host's database can't be used at the moment; `fact doctor` may say why.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_that_is_gone_is_no_fault_of_the_store() {
+        let error = store_failed(StoreError::NoPlugin("adder".to_owned()));
+        assert_eq!(error.code, Code::NotFound);
+        assert!(error.message.contains("`adder`"), "{}", error.message);
+    }
 }

@@ -121,13 +121,15 @@ impl Grant {
             Some(own) if own != principal => return Err(Lapse::OtherPrincipal(own.clone())),
             _ => {}
         }
-        match terms.until {
-            Some(until) if now >= until => return Err(Lapse::Expired(until)),
-            _ => {}
-        }
-        match terms.calls {
-            Some(calls) if self.used >= calls => Err(Lapse::UsedUp(calls)),
-            _ => Ok(()),
+        self.lapsed(now).map_or(Ok(()), Err)
+    }
+
+    /// Why the grant holds for no call any more, whoever calls what. None: it still may.
+    pub fn lapsed(&self, now: Timestamp) -> Option<Lapse> {
+        match (self.terms.until, self.terms.calls) {
+            (Some(until), _) if now >= until => Some(Lapse::Expired(until)),
+            (_, Some(calls)) if self.used >= calls => Some(Lapse::UsedUp(calls)),
+            _ => None,
         }
     }
 }

@@ -94,10 +94,7 @@ fn the_same_seed_makes_the_same_test() {
 #[test]
 fn a_new_project_is_built_tested_and_called() {
     let home = Home::new();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap();
+    let root = Home::repository();
     let sdk = root.join("sdk/rust").display().to_string();
     home.ok(&["plugin", "new", "--lang", "rust", "hello", "--sdk", &sdk]);
     let again = home.fact(&["plugin", "new", "hello", "--sdk", &sdk]);

@@ -39,10 +39,7 @@ impl Drop for Running {
 #[test]
 fn what_is_saved_is_what_answers() {
     let home = Home::new();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap();
+    let root = Home::repository();
     let sdk = root.join("sdk/rust").display().to_string();
     home.ok(&["plugin", "new", "hello", "--sdk", &sdk]);
     let project = home.path().join("hello");

@@ -1,7 +1,7 @@
 //! The program, with a home of its own.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Where a test's program keeps what it knows.
@@ -33,6 +33,12 @@ impl Home {
             .env("FACT_DATA_DIR", self.path().join("data"))
             .current_dir(self.path());
         command
+    }
+
+    /// The folder of this repository.
+    pub(crate) fn repository() -> PathBuf {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        root.canonicalize().unwrap()
     }
 
     /// Lets a command call cargo, which needs the person's own home: toolchain, crates.

@@ -14,6 +14,7 @@ mod codes;
 mod compiler;
 mod dev;
 mod fact;
+mod grants;
 mod policy;
 mod readme;
 mod stop;

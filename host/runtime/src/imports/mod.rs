@@ -12,3 +12,8 @@ pub(crate) mod sockets;
 pub(crate) mod sql;
 pub(crate) mod unserved;
 pub(crate) mod world;
+
+/// A name from a guest as a note or a sentence may repeat it: printable, and at most so many characters of it.
+fn shown(name: &str, most: usize) -> String {
+    name.chars().take(most).flat_map(char::escape_debug).collect()
+}

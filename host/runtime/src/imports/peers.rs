@@ -124,10 +124,7 @@ impl Drop for Note<'_> {
 }
 
 fn shown(name: &str) -> String {
-    name.chars()
-        .take(NAME_SHOWN)
-        .flat_map(char::escape_debug)
-        .collect()
+    super::shown(name, NAME_SHOWN)
 }
 
 fn tool(name: &str) -> Resource {

@@ -192,7 +192,7 @@ fn odd(name: &str) -> LoadError {
 }
 
 fn shown(name: &str) -> String {
-    name.chars().take(SHOWN).flat_map(char::escape_debug).collect()
+    super::shown(name, SHOWN)
 }
 
 #[cfg(test)]

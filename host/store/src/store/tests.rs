@@ -333,8 +333,19 @@ fn terms_are_kept_and_uses_counted() {
     store
         .note_uses(&name("gone"), std::slice::from_ref(&key), now)
         .unwrap();
+    let seen = store.change_counter().unwrap();
+    let soon = "2025-05-01T00:59:59Z".parse().unwrap();
+    store.note_uses(&sql, std::slice::from_ref(&key), soon).unwrap();
+    assert_eq!(
+        store.change_counter().unwrap(),
+        seen,
+        "a use soon after another writes nothing"
+    );
     let uses = store.grant_uses().unwrap();
     assert_eq!((uses.len(), uses[0].used, uses[0].last_used), (1, 1, Some(now)));
+    let later = "2025-05-01T01:00:01Z".parse().unwrap();
+    store.note_uses(&sql, std::slice::from_ref(&key), later).unwrap();
+    assert_eq!(store.grant_uses().unwrap()[0].last_used, Some(later));
     assert_eq!(store.revision().unwrap(), revision, "uses change no plugin");
 
     assert_eq!(store.add_grant(&bounded(5)).unwrap(), Added::Changed);

@@ -3,7 +3,7 @@
 use super::text::select;
 use super::{Doing, Store, StoreError, patient};
 use fact_types::PluginName;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::OptionalExtension;
 
 /// The uses of one grant.
@@ -20,6 +20,10 @@ pub struct GrantUse {
 }
 
 const DOING: &str = "count the uses of a grant";
+
+/// How exactly it is known when a grant was last used. Finer costs a write to disk for each run of a command, and grants are
+/// called unused after days.
+const NOTED: SignedDuration = SignedDuration::from_hours(1);
 
 impl Store {
     /// The uses of all grants.
@@ -97,19 +101,22 @@ impl Store {
         })
     }
 
-    /// Notes when grants were last made use of. A plugin that is gone is passed over.
+    /// Notes when grants were last made use of, to the hour: a use soon after another writes nothing. A plugin that is gone is
+    /// passed over.
     ///
     /// # Errors
     /// When the store can't be written.
     pub fn note_uses(&self, plugin: &PluginName, keys: &[String], now: Timestamp) -> Result<(), StoreError> {
+        let old = now.checked_sub(NOTED).unwrap_or(now);
         self.change(DOING, |transaction| {
             for key in keys {
                 transaction
                     .execute(
                         "INSERT INTO grant_uses (plugin, key, last_used) \
                          SELECT name, ?2, ?3 FROM plugins WHERE name = ?1 \
-                         ON CONFLICT (plugin, key) DO UPDATE SET last_used = excluded.last_used",
-                        (plugin.as_str(), key, now.to_string()),
+                         ON CONFLICT (plugin, key) DO UPDATE SET last_used = excluded.last_used \
+                         WHERE last_used IS NULL OR last_used < ?4",
+                        (plugin.as_str(), key, now.to_string(), old.to_string()),
                     )
                     .doing(DOING)?;
             }

@@ -92,6 +92,12 @@ impl Grant {
                 "dry_run": self.dry_run,
             }));
         }
+        if added == Added::Same && is_over(&registry.grants(name)?, &granted, &terms) {
+            let message = format!("{name} has this grant, and its calls are used up; nothing was changed.");
+            let again = revoke_command(name, &granted, &terms);
+            return Err(Failure::new(Code::Conflict, message)
+                .hint(format!("Take it back, and grant it again: {again}")));
+        }
         let how = match (self.dry_run, added) {
             (false, Added::New) => "may now",
             (false, Added::Same) => "may already",
@@ -113,6 +119,17 @@ impl Grant {
         }
         Ok(())
     }
+}
+
+/// Whether the grant on these terms holds for no call any more.
+fn is_over(grants: &[Given], capability: &Capability, terms: &Terms) -> bool {
+    let now = Timestamp::now();
+    grants.iter().any(|grant| {
+        matches!(grant.origin, Origin::Given(_))
+            && grant.capability == *capability
+            && grant.terms == *terms
+            && grant.lapsed(now).is_some()
+    })
 }
 
 /// Takes back this grant, and not the same for another tool or by another principal.

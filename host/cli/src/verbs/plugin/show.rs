@@ -60,10 +60,19 @@ pub(in crate::verbs) async fn run(context: &Context, name: &PluginName) -> Resul
         ));
     }
     text.push_str("\nIt may\n");
-    if granted.is_empty() {
+    let now = jiff::Timestamp::now();
+    let (over, holding): (Vec<&Grant>, Vec<&Grant>) =
+        granted.iter().partition(|grant| grant.lapsed(now).is_some());
+    if holding.is_empty() {
         text.push_str("  do nothing but compute: no capability is granted.\n");
     }
-    for grant in &granted {
+    for grant in holding {
+        text.push_str(&told(grant));
+    }
+    if !over.is_empty() {
+        text.push_str("\nIt may no longer, since the time or the calls are over\n");
+    }
+    for grant in over {
         text.push_str(&told(grant));
     }
     let missing = missing(&plugin);
