@@ -1,7 +1,5 @@
 //! What authors of plugins use: beginning, building, looking at and testing.
 
-use std::path::Path;
-
 use fact_tests::guests;
 use serde_json::Value;
 

@@ -1,7 +1,6 @@
 //! `fact plugin dev`: what is saved is what answers.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
