@@ -35,4 +35,5 @@ mod rig;
 mod swaps;
 mod system;
 mod terms;
+mod usage;
 mod versions;

@@ -46,6 +46,10 @@ fn main() -> ExitCode {
         ));
         // Whatever still waits (for a line from a terminal, say) has nobody who waits for it.
         runtime.shutdown_timeout(Duration::from_millis(50));
+        // Calls that this cancelled count too. What hangs in a thread may keep the host from being dropped, which would do it.
+        if let Some(host) = context.opened() {
+            host.save_usage();
+        }
         result
     });
     match result {

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::Host;
+use crate::usage::Counted;
 
 /// Longest wait for a plugin to be mapped or compiled. The largest known component takes 10 s.
 const LOADING_MAX: Duration = Duration::from_secs(60);
@@ -130,11 +131,14 @@ impl Host {
             host_calls: 0,
             fuel: None,
         };
+        let mut counted = self.counting().call(&call.tool);
         let result = self
-            .walk(Asked { call: &call, within }, &mut receipt)
+            .walk(Asked { call: &call, within }, &mut receipt, &mut counted)
             .await
             .map_err(|error| error.with_call(receipt.call_id));
         receipt.total = started.elapsed();
+        counted.end(&result);
+        drop(counted);
         record(&result, &receipt);
         Answer { result, receipt }
     }
@@ -155,7 +159,12 @@ impl Host {
     }
 
     /// The stages of a call.
-    async fn walk(&self, asked: Asked<'_>, receipt: &mut Receipt) -> Result<Outcome, Error> {
+    async fn walk(
+        &self,
+        asked: Asked<'_>,
+        receipt: &mut Receipt,
+        counted: &mut Counted<'_>,
+    ) -> Result<Outcome, Error> {
         let call = asked.call;
         // What runs may go on to its end while the host stops, and so may what it needs for that.
         if asked.within.is_none() {
@@ -163,6 +172,7 @@ impl Host {
         }
         for _ in 0..LOOKS_MAX {
             let (plugin, tool, _running) = self.registry().begin(&call.tool)?;
+            counted.exists();
             let arguments = validate(&tool, call)?;
             authorise(&plugin, &tool)?;
             receipt.component = Some(plugin.row.digest);

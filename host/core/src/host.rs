@@ -9,11 +9,12 @@ use fact_egress::{Egress, EgressConfig};
 use fact_policy::Policy;
 use fact_registry::{LimitPolicy, Registry, RegistryConfig};
 use fact_runtime::{CompileLimits, Compiler, Compiling, Runtime, RuntimeConfig, Services};
-use fact_store::{Databases, SqlLimits, Store};
+use fact_store::{Databases, Durability, SqlLimits, Store};
 use fact_types::{CallId, Effects, Error, Receipt};
 use tokio::sync::watch;
 
 use crate::peers::WayBack;
+use crate::usage::Counting;
 use crate::{Answer, Config};
 
 /// Why a host can't start.
@@ -34,6 +35,9 @@ pub enum OpenError {
     /// A policy file that is not there or is wrong. Without it nobody knows what plugins may do.
     #[error(transparent)]
     Policy(fact_policy::LoadError),
+    /// A thread of the host's own.
+    #[error("no threads can be started")]
+    Thread(#[source] std::io::Error),
     /// A file that the configuration names.
     #[error("`{path}`, which the configuration names, can't be read")]
     File {
@@ -58,6 +62,7 @@ pub(crate) struct Parts {
     databases: Databases,
     runtime: Arc<Runtime>,
     registry: Arc<Registry>,
+    counting: Counting,
     stop: watch::Sender<Stop>,
     opened: Instant,
 }
@@ -129,7 +134,9 @@ impl Host {
             std::fs::create_dir_all(config.drop_in_folder()).map_err(OpenError::Folder)?;
         }
         let (stop, _) = watch::channel(Stop::No);
+        let counting = Counting::start(&store).map_err(OpenError::Thread)?;
         let parts = Arc::new(Parts {
+            counting,
             config,
             policy,
             store,
@@ -177,6 +184,10 @@ impl Host {
         &self.parts.store
     }
 
+    pub(crate) fn counting(&self) -> &Counting {
+        &self.parts.counting
+    }
+
     pub(crate) fn opened(&self) -> Instant {
         self.parts.opened
     }
@@ -208,6 +219,12 @@ impl Host {
         self.parts.stop.send_replace(Stop::Now);
         // A guest hears of it within a tick of the engine's clock.
         self.parts.runtime.drain(Duration::from_secs(1)).await;
+        let parts = Arc::clone(&self.parts);
+        if let Err(error) =
+            tokio::task::spawn_blocking(move || parts.counting.save(Durability::Machine)).await
+        {
+            tracing::error!(%error, "storing how tools are used failed");
+        }
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -23,6 +23,7 @@ mod facts;
 mod host;
 mod peers;
 mod rights;
+mod usage;
 
 pub use call::Answer;
 pub use config::{
@@ -35,6 +36,7 @@ pub use fact_registry::{
     PluginLimits, Registry, Scope, Source, Tool, Update, VersionRow,
 };
 pub use fact_runtime::{Compiling, compile_child};
+pub use fact_store::ToolUsage;
 pub use fact_types as types;
 pub use host::{COMPILE_VERB, Host, OpenError, worker_threads};
 pub use rights::{Asked, Circumstances};

@@ -38,7 +38,7 @@ pub use fact_types::Grant;
 pub use install::InstallOptions;
 pub use limits::{LimitPolicy, PluginLimits};
 pub use plugin::{Active, Plugin, Tool};
-pub use schema::{Misfit, Schema};
+pub use schema::{Direction, Misfit, Schema, SchemaChange, compare};
 pub use source::Source;
 pub use update::{Fate, Update};
 

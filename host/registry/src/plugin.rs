@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use fact_runtime::{Grants, Linked, LoadError, Runtime};
 use fact_store::{PluginRow, VersionRow};
-use fact_types::{Code, Error, Grant, Limits, Manifest, ToolId, ToolName, ToolSpec};
+use fact_types::{Code, Digest, Error, Grant, Limits, Manifest, ToolId, ToolName, ToolSpec};
 use tokio::sync::OnceCell;
 
 use crate::components::Components;
 use crate::limits::{LimitPolicy, widest};
-use crate::schema::Schema;
+use crate::schema::{KEPT_MAX, Schema, Schemas};
 
 /// An installed plugin: the version that answers.
 pub struct Plugin {
@@ -37,6 +37,9 @@ pub struct Plugin {
     linked: OnceCell<Linked>,
 }
 
+/// The compiled schemas of all tools. What a schema compiles to depends on nothing else, so hosts in one process share it.
+static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| Schemas::new(KEPT_MAX));
+
 /// A tool of an installed plugin.
 pub struct Tool {
     /// Its full name.
@@ -47,7 +50,7 @@ pub struct Tool {
     pub limits: Limits,
     /// It may be called, as far as it alone is concerned.
     pub enabled: bool,
-    schema: OnceLock<Schema>,
+    schema_key: OnceLock<Digest>,
 }
 
 impl Tool {
@@ -55,18 +58,17 @@ impl Tool {
     ///
     /// # Errors
     /// When the schema that was checked at installation can't be used any more: a fault of the host.
-    pub fn schema(&self) -> Result<&Schema, Error> {
-        if let Some(schema) = self.schema.get() {
-            return Ok(schema);
-        }
+    pub fn schema(&self) -> Result<Arc<Schema>, Error> {
         // A thousand tools are known by name long before one of them is called.
-        let schema = Schema::arguments(&self.spec.input_schema).map_err(|why| {
+        let key = self
+            .schema_key
+            .get_or_init(|| Schemas::key(&self.spec.input_schema));
+        SCHEMAS.get(*key, &self.spec.input_schema).map_err(|why| {
             Error::new(
                 Code::BadComponent,
                 format!("The tool `{}` can't be used: {why}.", self.id),
             )
-        })?;
-        Ok(self.schema.get_or_init(|| schema))
+        })
     }
 }
 
@@ -82,7 +84,7 @@ impl Plugin {
                 spec: spec.clone(),
                 limits: policy.tool(&row.name, &spec.name),
                 enabled: !row.disabled_tools.contains(&spec.name),
-                schema: OnceLock::new(),
+                schema_key: OnceLock::new(),
             };
             tools.insert(spec.name.clone(), Arc::new(tool));
         }

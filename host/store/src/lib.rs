@@ -37,6 +37,7 @@ pub mod demo;
 mod search;
 mod sql;
 mod store;
+mod usage;
 
 pub use search::{Hit, ToolDoc, ToolIndex};
 pub use sql::{
@@ -47,3 +48,4 @@ pub use store::{
     Added, DropInRow, GrantUse, Migration, NewGrant, PluginRow, Registered, Store, StoreError, Unreadable,
     VersionRow, VersionState,
 };
+pub use usage::{Durability, ToolUsage, Usage};

@@ -1,6 +1,7 @@
 //! `fact tool`.
 
 mod search;
+mod stats;
 
 use clap::Subcommand;
 use fact_types::{Limits, PluginName, ToolId, ToolSpec};
@@ -29,6 +30,8 @@ pub(crate) enum Tool {
     },
     /// Find the tools that do something, the likeliest first.
     Search(search::Search),
+    /// Show how often tools were called, how well, and how long it took.
+    Stats(stats::Stats),
     /// Let a tool be called again.
     Enable {
         /// The tool's full name.
@@ -47,6 +50,7 @@ impl Tool {
             Tool::List { plugin } => list(context, plugin).await,
             Tool::Show { tool } => show(context, &tool).await,
             Tool::Search(search) => search.run(context).await,
+            Tool::Stats(stats) => stats.run(context).await,
             Tool::Enable { tool } => enable(context, &tool, true).await,
             Tool::Disable { tool } => enable(context, &tool, false).await,
         }

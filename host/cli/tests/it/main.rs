@@ -18,3 +18,4 @@ mod grants;
 mod policy;
 mod readme;
 mod stop;
+mod tools;

@@ -1,6 +1,11 @@
 //! JSON Schemas of arguments: compiled once, bounded, and without reach into the network.
 
+mod cache;
+mod compat;
 mod weight;
+
+pub(crate) use cache::{KEPT_MAX, Schemas};
+pub use compat::{Direction, SchemaChange, compare};
 
 use fact_types::{Code, Error};
 use jsonschema::{PatternOptions, Validator};

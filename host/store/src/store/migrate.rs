@@ -53,6 +53,10 @@ const STEPS: &[Step] = &[
         name: "versions, and grants with terms",
         sql: include_str!("versions.sql"),
     },
+    Step {
+        name: "tool usage",
+        sql: crate::usage::SCHEMA,
+    },
 ];
 
 pub(super) fn known() -> i64 {

@@ -98,6 +98,8 @@ pub struct Store {
     main: Mutex<Connection>,
     /// Never writes, so that `data_version` on it moves for every commit, the host's own too.
     watcher: Mutex<Connection>,
+    /// For how tools are used, which is not worth a long wait for others, and mostly none for the disk.
+    relaxed: Mutex<Connection>,
 }
 
 /// Tries again while SQLite has no memory. Its bound is the whole process's, so a plugin's statement that fills it takes the
@@ -134,6 +136,9 @@ fn revision(conn: &Connection) -> Result<i64, StoreError> {
 /// How long a change waits for another process. Changes take milliseconds.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// How long counts wait for another process before they are left for the next time. A host that stops has a second or two.
+const BUSY_RELAXED: Duration = Duration::from_millis(500);
+
 impl Store {
     /// The name of the file in the data folder.
     pub const FILE: &'static str = "fact.db";
@@ -149,10 +154,12 @@ impl Store {
             .join(Self::FILE);
         let mut main = connect(&path)?;
         migrate::run(&mut main)?;
-        let watcher = connect(&path)?;
+        let (watcher, relaxed) = (connect(&path)?, connect(&path)?);
+        relaxed.busy_timeout(BUSY_RELAXED).doing("open the store")?;
         Ok(Store {
             main: Mutex::new(main),
             watcher: Mutex::new(watcher),
+            relaxed: Mutex::new(relaxed),
         })
     }
 
@@ -265,6 +272,10 @@ impl Store {
             transaction.commit().doing(doing)?;
             Ok(made)
         })
+    }
+
+    pub(crate) fn relaxed(&self) -> MutexGuard<'_, Connection> {
+        self.relaxed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn main(&self) -> MutexGuard<'_, Connection> {
