@@ -295,6 +295,71 @@ fn grants_beside_each_other() {
     });
 }
 
+/// What a grant without a count gives anyway is not taken from one that has one.
+#[test]
+fn what_is_free_is_not_counted() {
+    run(async {
+        let web = Web::new().await;
+        let http = web.http();
+        let registry = web.rig.host.registry();
+        let give = |capability: String, terms: &Terms| {
+            let capability = capability.parse().unwrap();
+            registry.grant(&http, &capability, terms, "test", None).unwrap();
+        };
+        let request = Terms {
+            tool: Some("request".parse().unwrap()),
+            ..Terms::default()
+        };
+        web.grant(&terms(2));
+        let used = || web.used().into_iter().sum::<u32>();
+        for (capability, counts) in [
+            // The same for the tool that is called, then a part of it, then one that does not open this address.
+            (format!("http:GET:{}*+private", web.url("")), false),
+            (format!("http:GET:{}+private", web.url("")), false),
+            ("http:GET:http://*".to_owned(), true),
+        ] {
+            give(capability.clone(), &request);
+            assert_eq!(code(&web.get().await), None, "{capability}");
+            assert_eq!(used(), u32::from(counts), "{capability}");
+            let capability = capability.parse().unwrap();
+            assert_eq!(registry.revoke(&http, &capability, &request).unwrap(), 1);
+        }
+        assert_eq!(code(&web.get().await), None);
+        assert_eq!(used(), 2, "alone it counts");
+    });
+}
+
+/// A rule is for so many calls of a plugin, and not for so many of each capability that it allows.
+#[test]
+fn the_capabilities_of_a_rule_share_its_calls() {
+    run(async {
+        let (one, two) = (Listener::start(), Listener::start());
+        let url = |server: &Listener| format!("http://127.0.0.1:{}/", server.port);
+        let folder = crate::rig::folder();
+        let file = folder.path().join("policy.toml");
+        let rule = format!(
+            "[[rule]]\nname = \"both\"\nplugin = \"http\"\ncalls = 2\nallow = [\"http:GET:{}*+private\", \
+             \"http:GET:{}*+private\"]",
+            url(&one),
+            url(&two)
+        );
+        std::fs::write(&file, rule).unwrap();
+        let rig = Rig::with(|config| config.policy = vec![file]);
+        rig.builtin("http", &[]).await;
+        let wrong = rig.call("http_request", json!({ "url": 7 })).await;
+        assert_eq!(code(&wrong), Some(Code::InvalidInput));
+        for server in [&one, &two] {
+            assert_eq!(code(&get(&rig.host, &url(server)).await), None);
+        }
+        for server in [&one, &two] {
+            check_denied("the third", &get(&rig.host, &url(server)).await);
+        }
+        let grants = rig.host.registry().grants(&name("http")).unwrap();
+        let used: Vec<u32> = grants.iter().map(|grant| grant.used).collect();
+        assert_eq!(used, [2, 2], "both tell the rule's count");
+    });
+}
+
 #[test]
 fn terms_that_can_never_be_met_are_refused() {
     run(async {

@@ -152,8 +152,15 @@ fn one_grant(plugin: &Audited, own: &AuditedGrant, options: &AuditOptions<'_>, f
     }
     let high = capability.risk() == Risk::High;
     if let Some(what) = broad(capability, options) {
-        let severity = if high { Severity::High } else { Severity::Medium };
-        let advice = format!("grant what it needs by name; {back}");
+        let severity = match capability.risk() {
+            Risk::High => Severity::High,
+            _ if matches!(capability, Capability::HostRegistry) => Severity::Low,
+            _ => Severity::Medium,
+        };
+        let advice = match capability {
+            Capability::HostRegistry | Capability::HostMetrics => back.clone(),
+            _ => format!("grant what it needs by name; {back}"),
+        };
         add(
             severity,
             Kind::Broad,
@@ -263,6 +270,8 @@ fn broad(capability: &Capability, options: &AuditOptions<'_>) -> Option<&'static
         Capability::Kv(grant) if grant.bucket.is_everything() => Some("it is for every bucket"),
         Capability::Env(grant) if grant.name.is_everything() => Some("it is for every variable"),
         Capability::Tool(grant) if grant.name.is_everything() => Some("it is for every tool"),
+        Capability::HostRegistry => Some("it tells of every plugin, with its tools and grants"),
+        Capability::HostMetrics => Some("it tells how busy the whole host is"),
         _ => None,
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::gap::gaps;
 use crate::reason::{Named, Reason};
+use crate::renew::{Caller, instead};
 
 /// Who asks, and all that decides.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +89,7 @@ impl Question<'_> {
             true => vec![wanted],
             false => missing,
         };
-        let grant = self.grant(&needed);
+        let grant = self.mend(needed);
         advice = Some(match advice {
             Some(enable) => format!("{enable}, and then {grant}"),
             None => grant,
@@ -125,6 +126,18 @@ impl Question<'_> {
                 because.push(reason.clone());
             }
         }
+        // Enabling is all that is missing to read it or to write it, and which of the two was tried nobody knows.
+        if !(self.plugin_enabled && self.tool_enabled)
+            && answers.iter().any(|answer| {
+                answer
+                    .because
+                    .iter()
+                    .any(|reason| matches!(reason, Reason::Allows { .. }))
+            })
+        {
+            because.retain(|reason| matches!(reason, Reason::Disabled { .. } | Reason::Allows { .. }));
+            return self.denied(because, Some(self.enable()));
+        }
         let many = accesses.len() > 1;
         let advice: Vec<String> = accesses
             .iter()
@@ -156,6 +169,12 @@ impl Question<'_> {
     fn nothing_needed(&self, resource: &Resource) -> Explanation {
         let example = match resource {
             Resource::Model => "model:ask:TOKENS/PERIOD".to_owned(),
+            // What the host notes when a socket is asked for and nobody is named yet.
+            Resource::Net { peer } if peer == "udp" => {
+                let what = "FACT offers plugins TCP connections (net:tcp:HOST:PORT) and no UDP".to_owned();
+                return self.denied(vec![Reason::NeverGranted { what }], None);
+            }
+            Resource::Net { peer } if peer == "tcp" => "net:tcp:HOST:PORT".to_owned(),
             Resource::Net { peer } if lookup(peer) => format!("net:tcp:{peer}:PORT"),
             _ => {
                 let what = format!("`{resource}` is nothing that a capability can name or open");
@@ -182,11 +201,22 @@ impl Question<'_> {
                 capabilities: Vec::new(),
             });
         }
-        let advice = format!(
-            "`fact plugin grant {} {}`, with its words in capitals filled in, would allow it",
-            self.plugin,
-            quoted(&example)
-        );
+        let lapsed = self.grants.iter().find_map(|grant| {
+            grant.lapsed(self.now)?;
+            grant.capability.allows(Access::Read, resource).then_some(grant)
+        });
+        let grant = match lapsed {
+            Some(grant) => self.mend(vec![grant.capability.clone()]),
+            None => format!(
+                "`fact plugin grant {} {}`, with its words in capitals filled in, would allow it",
+                self.plugin,
+                quoted(&example)
+            ),
+        };
+        let advice = match self.plugin_enabled && self.tool_enabled {
+            true => grant,
+            false => format!("{}, and then {grant}", self.enable()),
+        };
         self.denied(because, Some(advice))
     }
 
@@ -263,7 +293,49 @@ impl Question<'_> {
         }
     }
 
-    /// The sentence that says how to grant what is missing.
+    /// The sentence that says how to get what is missing: by grants that would cover it if all of their terms were met, on
+    /// these terms again, and by new ones.
+    fn mend(&self, needed: Vec<Capability>) -> String {
+        let caller = Caller {
+            tool: self.tool,
+            principal: self.principal,
+            now: self.now,
+        };
+        let lapsed = |piece: &Capability| {
+            let covering = self
+                .grants
+                .iter()
+                .filter(|grant| grant.capability.covers(piece))
+                .filter_map(|grant| Some((grant, self.holds(grant).err()?)));
+            covering.min_by_key(|(_, lapse)| match lapse {
+                Lapse::Expired(_) | Lapse::UsedUp(_) => 0,
+                Lapse::OtherTool(_) | Lapse::OtherPrincipal(_) => 1,
+            })
+        };
+        let pieces = |wanted: Capability| match lapsed(&wanted) {
+            None if wanted.pieces().iter().any(|piece| lapsed(piece).is_some()) => wanted.pieces(),
+            _ => vec![wanted],
+        };
+        let (mut sentences, mut new) = (Vec::new(), Vec::new());
+        for piece in needed.into_iter().flat_map(pieces) {
+            match lapsed(&piece) {
+                Some((grant, lapse)) => {
+                    let sentence = instead(grant, &lapse, &piece, caller);
+                    if !sentences.contains(&sentence) {
+                        sentences.push(sentence);
+                    }
+                }
+                None => new.push(piece),
+            }
+        }
+        if !new.is_empty() {
+            let what = if sentences.is_empty() { "it" } else { "the rest" };
+            sentences.push(format!("{} would allow {what}", self.grant(&new)));
+        }
+        sentences.join(", and ")
+    }
+
+    /// The commands that grant what is missing.
     fn grant(&self, needed: &[Capability]) -> String {
         let commands: Vec<String> = needed
             .iter()
@@ -275,7 +347,7 @@ impl Question<'_> {
                 )
             })
             .collect();
-        format!("{} would allow it", commands.join(" with "))
+        commands.join(" with ")
     }
 
     fn denied(&self, mut because: Vec<Reason>, advice: Option<String>) -> Explanation {

@@ -40,6 +40,7 @@ mod gap;
 mod place;
 mod policy;
 mod reason;
+mod renew;
 mod rule;
 mod selector;
 
@@ -51,6 +52,7 @@ pub use explain::{Explanation, Question};
 pub use gap::Gap;
 pub use policy::{LoadError, Policy, PolicyError, Problem};
 pub use reason::{Named, Reason};
+pub use renew::over;
 pub use rule::Rule;
 pub use selector::{Pattern, PluginFacts, Selector};
 

@@ -49,7 +49,7 @@ pub struct PolicyError {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A file that can't be read.
-    #[error("the policy file `{path}` can't be read: {}", .source.kind())]
+    #[error("the policy file `{path}` can't be read: {}", why(.source))]
     File {
         /// Which.
         path: String,
@@ -60,6 +60,14 @@ pub enum LoadError {
     /// Files that were read and are wrong.
     #[error(transparent)]
     Wrong(#[from] PolicyError),
+}
+
+/// What is wrong with a file in words that name neither numbers nor functions of the system.
+fn why(error: &std::io::Error) -> String {
+    match error.get_ref() {
+        Some(own) => own.to_string(),
+        None => error.kind().to_string(),
+    }
 }
 
 impl Policy {
@@ -190,7 +198,7 @@ fn contents(path: &Path) -> std::io::Result<(Vec<u8>, Timestamp)> {
     if !about.is_file() {
         return Err(std::io::Error::new(
             std::io::ErrorKind::InvalidInput,
-            "it is no file",
+            "it is no file; name a file of rules",
         ));
     }
     let since = about

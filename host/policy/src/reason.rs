@@ -130,7 +130,7 @@ impl Reason {
 }
 
 /// A term that is not met, as a sentence's end.
-fn lapse_words(lapse: &Lapse) -> String {
+pub(crate) fn lapse_words(lapse: &Lapse) -> String {
     match lapse {
         Lapse::OtherTool(tool) => format!("only for the tool `{tool}`"),
         Lapse::OtherPrincipal(principal) => format!("only for calls by `{principal}`"),

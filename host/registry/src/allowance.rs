@@ -1,27 +1,84 @@
 //! What one call may do: the grants that hold for it, and the uses that it takes of those that are counted.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use fact_runtime::Grants;
-use fact_types::{Access, Effects, Error, Grant, Lapse, Principal, ToolName};
+use fact_types::{Access, Capability, Effect, Effects, Error, Grant, Lapse, Principal, Resource, ToolName};
 use jiff::Timestamp;
 
 use crate::plugin::Plugin;
 use crate::{Registry, blocking, store_failed};
+
+/// Most grants that are over of which a call keeps account: a reader is told of the first few.
+const OVER_MAX: usize = 20;
+
+/// Most grants that are over that one message tells of.
+const TOLD_MAX: usize = 3;
 
 /// What a call may do.
 #[derive(Default)]
 pub struct Allowance {
     /// The grants that hold. None: all that the plugin has.
     pub grants: Option<Arc<Grants>>,
-    /// The places, among the plugin's grants, of those of which this call took a use.
+    /// The places, among the plugin's grants, of those that hold without being counted.
+    free: Vec<usize>,
+    /// The places of those that hold because this call took a use.
     taken: Vec<usize>,
+    /// Those that would hold for this call, were their time or their calls not over.
+    over: Vec<Grant>,
+}
+
+impl Allowance {
+    /// What to tell about a call that was refused something: which of its plugin's grants that would have allowed it are over,
+    /// and how to renew them. `effects` are what the host saw; where it saw no refusal, the guest asked beforehand what it has.
+    /// None where no grant that is over has to do with it.
+    pub fn over(&self, effects: &Effects) -> Option<String> {
+        let refused = || effects.iter().filter(|effect| effect.access == Access::Denied);
+        let unseen = refused().next().is_none();
+        let matters = |grant: &&Grant| {
+            unseen
+                || refused().any(|effect| {
+                    [Access::Read, Access::Write]
+                        .iter()
+                        .any(|access| grant.capability.allows(*access, &effect.resource))
+                })
+        };
+        let now = Timestamp::now();
+        let told: Vec<String> = self
+            .over
+            .iter()
+            .filter(matters)
+            .take(TOLD_MAX)
+            .filter_map(|grant| fact_policy::over(grant, now))
+            .collect();
+        (!told.is_empty()).then(|| told.join(". "))
+    }
+}
+
+/// Whether `free`, which is not counted, allowed all of an effect, so that it is no use of `counted`. An effect tells less than
+/// a grant does (not the columns that were read, not the address that a name stood for), so in doubt it is a use.
+fn serves(free: &Capability, counted: &Capability, effect: &Effect) -> bool {
+    let private = |capability: &Capability| match capability {
+        Capability::Http(grant) => grant.private,
+        Capability::Net(grant) => grant.private,
+        _ => false,
+    };
+    match effect.resource {
+        // The path tells all.
+        Resource::File { .. } => free.allows(effect.access, &effect.resource),
+        _ => {
+            let needed = effect.resource.needed(effect.access);
+            (private(free) || !private(counted)) && needed.is_some_and(|needed| free.covers(&needed))
+        }
+    }
 }
 
 impl Registry {
     /// The grants that hold for a call. Of those that are counted it takes one use each, for good before the call begins: two
-    /// calls at once, here or in another process, never share the last one.
+    /// calls at once, here or in another process, never share the last one. What a grant without a count gives anyway is not
+    /// taken from one that has one.
     ///
     /// # Errors
     /// `unavailable` when uses can't be counted: then nothing may run.
@@ -35,64 +92,98 @@ impl Registry {
             return Ok(Allowance::default());
         }
         let now = Timestamp::now();
-        // How often a grant was used is asked of the store below; what was read with the plugin may be old.
-        let holds = |grant: &Grant| match grant.holds(tool, principal, now) {
-            Ok(()) | Err(Lapse::UsedUp(_)) => true,
-            Err(_) => false,
-        };
-        let mut held: Vec<usize> = Vec::new();
-        let mut counted: Vec<(usize, String, u32)> = Vec::new();
-        for (at, grant) in plugin.grants.iter().enumerate().filter(|(_, grant)| holds(grant)) {
-            match grant.terms.calls {
-                Some(calls) => counted.push((at, grant.key(), calls)),
-                None => held.push(at),
+        let (mut free, mut counted, mut over) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, grant) in plugin.grants.iter().enumerate() {
+            // How often a grant was used is asked of the store below; what was read with the plugin may be old.
+            match (grant.holds(tool, principal, now), grant.terms.calls) {
+                (Ok(()), None) => free.push(at),
+                (Ok(()) | Err(Lapse::UsedUp(_)), Some(_)) => counted.push(at),
+                (Err(Lapse::Expired(_)), _) => over.push(grant.clone()),
+                _ => {}
             }
         }
+        let given = |wanted: &Capability| {
+            free.iter()
+                .filter_map(|at| plugin.grants.get(*at))
+                .any(|grant| grant.capability.covers(wanted))
+        };
+        over.retain(|grant| !given(&grant.capability));
+        counted.retain(|at| {
+            plugin
+                .grants
+                .get(*at)
+                .is_some_and(|grant| !given(&grant.capability))
+        });
         let mut taken = Vec::new();
         if !counted.is_empty() {
+            // One use, however many of its grants a rule has.
+            let uses: BTreeMap<String, u32> = counted
+                .iter()
+                .filter_map(|at| plugin.grants.get(*at))
+                .filter_map(|grant| Some((grant.counted_under(), grant.terms.calls?)))
+                .collect();
             let (registry, name) = (Arc::clone(self), plugin.row.name.clone());
-            taken = blocking(move || {
-                let wanted: Vec<(&str, u32)> = counted
-                    .iter()
-                    .map(|(_, key, calls)| (key.as_str(), *calls))
-                    .collect();
+            let had: BTreeSet<String> = blocking(move || {
+                let wanted: Vec<(&str, u32)> =
+                    uses.iter().map(|(key, calls)| (key.as_str(), *calls)).collect();
                 let had = registry.store.take_uses(&name, &wanted).map_err(store_failed)?;
-                Ok(counted
-                    .iter()
-                    .filter(|(_, key, _)| had.contains(&key.as_str()))
-                    .map(|(at, ..)| *at)
-                    .collect::<Vec<_>>())
+                Ok(had.into_iter().map(str::to_owned).collect())
             })
             .await?;
+            for at in counted {
+                match plugin.grants.get(at) {
+                    Some(grant) if had.contains(&grant.counted_under()) => taken.push(at),
+                    Some(grant) => over.push(Grant {
+                        used: grant.terms.calls.unwrap_or_default(),
+                        ..grant.clone()
+                    }),
+                    None => {}
+                }
+            }
         }
-        let grants = held
+        over.truncate(OVER_MAX);
+        let grants = free
             .iter()
             .chain(&taken)
             .filter_map(|at| plugin.grants.get(*at))
             .map(|grant| &grant.capability);
         Ok(Allowance {
             grants: Some(Arc::new(Grants::new(grants))),
+            free,
             taken,
+            over,
         })
     }
 
     /// Gives back the uses of grants that a call did not make use of, and notes which it did. Not called for a call that was
     /// dropped: that has used them.
     pub async fn settle(self: &Arc<Self>, plugin: &Arc<Plugin>, allowance: Allowance, effects: &Effects) {
+        let at = |place: &usize| plugin.grants.get(*place);
+        let free: Vec<&Capability> = allowance
+            .free
+            .iter()
+            .filter_map(at)
+            .map(|grant| &grant.capability)
+            .collect();
         let used = |grant: &Grant| {
+            let own = &grant.capability;
             !effects.is_complete()
                 || effects.iter().any(|effect| {
                     effect.access != Access::Denied
-                        && grant.capability.allows(effect.access, &effect.resource)
+                        && own.allows(effect.access, &effect.resource)
+                        && (grant.terms.calls.is_none() || !free.iter().any(|free| serves(free, own, effect)))
                 })
         };
-        let unused: Vec<String> = allowance
+        let mut unused: BTreeSet<String> = allowance
             .taken
             .iter()
-            .filter_map(|at| plugin.grants.get(*at))
-            .filter(|grant| !used(grant))
-            .map(Grant::key)
+            .filter_map(at)
+            .map(Grant::counted_under)
             .collect();
+        for grant in allowance.taken.iter().filter_map(at).filter(|grant| used(grant)) {
+            unused.remove(&grant.counted_under());
+        }
+        let unused: Vec<String> = unused.into_iter().collect();
         // Once in a while is enough to tell grants that are used from those that never are.
         let fresh: Vec<String> = plugin
             .grants

@@ -18,7 +18,7 @@ impl Registry {
         let mut grants = self.plugin(plugin)?.grants.clone();
         let uses = self.store.grant_uses().map_err(store_failed)?;
         for grant in &mut grants {
-            let key = grant.key();
+            let key = grant.counted_under();
             let used = uses.iter().find(|used| used.plugin == *plugin && used.key == key);
             grant.used = used.map_or(0, |used| used.used);
         }

@@ -86,7 +86,16 @@ impl Terms {
 }
 
 impl Grant {
-    /// What the grant's uses are counted under: stable as long as the grant is.
+    /// What the calls of a grant with [`Terms::calls`] are counted under, for each plugin. The grants that a rule makes of its
+    /// capabilities share one count: the rule is for so many calls, whatever they use of it.
+    pub fn counted_under(&self) -> String {
+        match &self.origin {
+            Origin::Given(GrantId(id)) => format!("given:{id}"),
+            Origin::Policy { rule } => format!("policy:{rule}"),
+        }
+    }
+
+    /// What is noted of the grant is kept under this: stable as long as the grant is.
     pub fn key(&self) -> String {
         match &self.origin {
             Origin::Given(GrantId(id)) => format!("given:{id}"),
@@ -140,8 +149,8 @@ mod tests {
 
     #[test]
     fn keys() {
-        let key = |origin: Origin| {
-            Grant {
+        let keys = |origin: Origin| {
+            let grant = Grant {
                 origin,
                 plugin: "p".parse().unwrap(),
                 capability: Capability::ClockWall,
@@ -150,12 +159,16 @@ mod tests {
                 granted_by: "ann".to_owned(),
                 granted_at: Timestamp::UNIX_EPOCH,
                 reason: None,
-            }
-            .key()
+            };
+            (grant.key(), grant.counted_under())
         };
-        let rule = "time: all".to_owned();
-        assert_eq!(key(Origin::Given(GrantId(12))), "given:12");
-        assert_eq!(key(Origin::Policy { rule }), "policy:time: all:clock:wall");
+        let rule = "time".to_owned();
+        let own = |key: &str, count: &str| (key.to_owned(), count.to_owned());
+        assert_eq!(keys(Origin::Given(GrantId(12))), own("given:12", "given:12"));
+        assert_eq!(
+            keys(Origin::Policy { rule }),
+            own("policy:time:clock:wall", "policy:time")
+        );
     }
 
     #[test]

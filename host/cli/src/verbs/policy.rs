@@ -29,7 +29,8 @@ A policy file grants by rules, and the setting `policy` (or --policy, or FACT_PO
   until = 2030-12-01T18:00:00Z
   reason = \"the weekly report\"
 
-Rules only ever add to what was granted by hand.";
+Rules only ever add to what was granted by hand. `calls` counts the calls of each plugin that a rule selects, once for the
+rule whichever of its capabilities they use. The count is kept under the rule's name: with another name it starts again.";
 
 const CHECK: &str = "\
 Examples:
@@ -114,10 +115,16 @@ impl Check {
                 "ok": true,
                 "rules": rules.rules(),
                 "warnings": warnings,
+                "notes": notes(&rules),
                 "changes": changes.map(|changes| changes.iter().map(change_json).collect::<Vec<_>>()),
             }));
         }
         let mut text: String = warnings.iter().map(warned).collect();
+        text.extend(
+            notes(&rules)
+                .iter()
+                .map(|note| format!("note: {}\n", one_line(note))),
+        );
         text.push_str(&format!(
             "{} and {}; nothing is wrong.\n",
             count(rules.rules().len(), "rule"),
@@ -131,6 +138,26 @@ impl Check {
         }
         screen.line(text)
     }
+}
+
+/// What is neither wrong nor unwise, and is good to know before a rule is changed.
+fn notes(rules: &Rules) -> Vec<String> {
+    let counted = rules
+        .rules()
+        .iter()
+        .filter_map(|rule| Some((rule, rule.terms.calls?)));
+    counted
+        .map(|(rule, calls)| {
+            format!(
+                "{}:{}: rule `{}` is for {} of each plugin that it selects, all of its capabilities together; under another name \
+                 the count starts again",
+                rule.file,
+                rule.line,
+                rule.name,
+                count(usize::try_from(calls).unwrap_or(usize::MAX), "call")
+            )
+        })
+        .collect()
 }
 
 fn count(number: usize, what: &str) -> String {

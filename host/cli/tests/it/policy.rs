@@ -30,6 +30,27 @@ fn a_policy_is_checked() {
     }
     assert_eq!(home.fact(&["policy", "check", "missing.toml"]).code, 2);
     assert_eq!(home.fact(&["policy", "check"]).code, 2);
+    let device = home.fact(&["policy", "check", "/dev/zero"]);
+    assert_eq!(device.code, 2, "{device:?}");
+    assert!(
+        device.err.contains("`/dev/zero` can't be read: it is no file"),
+        "{device:?}"
+    );
+
+    assert!(!good.out.contains("note:"), "{good:?}");
+    write("counted.toml", &format!("{RULE}calls = 1\n"));
+    let counted = home.ok(&["policy", "check", "counted.toml"]);
+    let note = "note: counted.toml:1: rule `finance for sql` is for 1 call of each plugin that it selects, all of its \
+                capabilities together; under another name the count starts again";
+    assert!(counted.out.contains(note), "{counted:?}");
+    let json: Value =
+        serde_json::from_str(&home.ok(&["policy", "check", "counted.toml", "--json"]).out).unwrap();
+    assert!(
+        json["notes"][0].as_str().is_some_and(|own| note.ends_with(own)),
+        "{json}"
+    );
+    let help = home.ok(&["policy", "--help"]);
+    assert!(help.out.contains("with another name it starts again"), "{help:?}");
 
     let json: Value =
         serde_json::from_str(&home.ok(&["policy", "check", "good.toml", "--json"]).out).unwrap();

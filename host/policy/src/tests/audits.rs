@@ -100,6 +100,8 @@ fn one_grant() {
         (live("kv:read:*"), &[], &[(Severity::Medium, Broad)]),
         (live("env:read:*"), &[], &[(Severity::High, Broad)]),
         (live("tool:call:*"), &[], &[(Severity::High, Broad)]),
+        (live("host:read:registry"), &[], &[(Severity::Low, Broad)]),
+        (live("host:read:metrics"), &[], &[(Severity::Medium, Broad)]),
         (live("secret:reveal:KEY"), &[], &[(Severity::High, Risky)]),
         (
             live("http:GET:http://a.example/+private"),

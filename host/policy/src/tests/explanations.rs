@@ -57,6 +57,7 @@ fn each_answer_names_what_decides() {
     let whole = "http:GET:https://a.example/*";
     let grant = "grant 3 `http:GET:https://a.example/*` by ann at 2026-05-01T12:00:00Z";
     let advice = format!("`fact plugin grant p '{get}'` would allow it");
+    let later = format!("`fact plugin grant p '{whole}' --until TIME`, with a new end for TIME, renews it");
     for (grants, wanted, expected) in [
         (vec![plain(whole)], get, format!("allowed: {grant}")),
         (vec![], get, format!("denied: no rule; {advice}")),
@@ -69,18 +70,21 @@ fn each_answer_names_what_decides() {
         (
             vec![given(3, whole, expired.clone(), 0)],
             get,
-            format!("denied: {grant} covers it, but it expired at 2026-05-31T18:00:00Z; {advice}"),
+            format!("denied: {grant} covers it, but it expired at 2026-05-31T18:00:00Z; {later}"),
         ),
         (
             vec![given(3, whole, counted.clone(), 10)],
             get,
-            format!("denied: {grant} covers it, but its 10 calls are used up; {advice}"),
+            format!(
+                "denied: {grant} covers it, but its 10 calls are used up; `fact plugin revoke p '{whole}'` and then \
+                 `fact plugin grant p '{whole}' --calls 10` renews it"
+            ),
         ),
         (vec![given(3, whole, counted, 9)], get, format!("allowed: {grant}")),
         (
             vec![given(3, whole, anns, 0)],
             get,
-            format!("denied: {grant} covers it, but only for calls by `user:ann`; {advice}"),
+            format!("denied: {grant} covers it, but only for calls by `user:ann`; `fact plugin grant p '{get}' --principal local` would allow it"),
         ),
         (
             vec![plain(whole)],
@@ -111,7 +115,7 @@ fn each_answer_names_what_decides() {
             vec![plain("http:HEAD:https://a.example/y"), given(4, whole, expired, 0), plain("http:GET:https://a.example/y")],
             get,
             format!(
-                "denied: grant 4 `{whole}` by ann at 2026-05-01T12:00:00Z covers it, but it expired at 2026-05-31T18:00:00Z; {advice}"
+                "denied: grant 4 `{whole}` by ann at 2026-05-01T12:00:00Z covers it, but it expired at 2026-05-31T18:00:00Z; {later}"
             ),
         ),
         // Grants add up, and only what is missing is advised.
@@ -133,6 +137,137 @@ fn each_answer_names_what_decides() {
     }
 }
 
+/// What is advised keeps the terms that someone chose, and asks for no more than what is missing.
+#[test]
+fn advice_keeps_the_terms_of_what_lapsed() {
+    let (fetch, list): (ToolName, ToolName) = ("fetch".parse().unwrap(), "list".parse().unwrap());
+    let (ann, bob): (Principal, Principal) = ("user:ann".parse().unwrap(), "user:bob".parse().unwrap());
+    let (early, late) = ("2026-05-31T18:00:00Z", "2026-06-30T18:00:00Z");
+    let grant = |used, until: &str| {
+        let terms = Terms {
+            tool: Some(fetch.clone()),
+            principal: Some(ann.clone()),
+            calls: Some(3),
+            until: Some(until.parse().unwrap()),
+        };
+        given(3, "sql:read:f", terms, used)
+    };
+    let (anns, others) = (
+        "--tool fetch --principal user:ann",
+        "--tool list --principal user:bob",
+    );
+    for (grants, tool, principal, wanted, expected) in [
+        (
+            vec![grant(3, late)],
+            &fetch,
+            &ann,
+            "sql:read:f/a",
+            format!(
+                "`fact plugin revoke p 'sql:read:f' {anns}` and then `fact plugin grant p 'sql:read:f' {anns} --calls 3 --until \
+                 {late}` renews it"
+            ),
+        ),
+        (
+            vec![grant(3, early)],
+            &fetch,
+            &ann,
+            "sql:read:f/a",
+            format!(
+                "`fact plugin grant p 'sql:read:f' {anns} --calls 3 --until TIME`, with a new end for TIME, renews it"
+            ),
+        ),
+        (
+            vec![grant(0, late)],
+            &list,
+            &bob,
+            "sql:read:f/a",
+            format!("`fact plugin grant p 'sql:read:f/a' {others} --calls 3 --until {late}` would allow it"),
+        ),
+        (
+            vec![grant(0, early)],
+            &list,
+            &bob,
+            "sql:read:f/a",
+            format!(
+                "`fact plugin grant p 'sql:read:f/a' {others} --calls 3 --until TIME`, with a new end for TIME, would allow it"
+            ),
+        ),
+        // Only what is missing besides is granted anew.
+        (
+            vec![grant(0, early)],
+            &fetch,
+            &ann,
+            "sql:read,write:f",
+            format!(
+                "`fact plugin grant p 'sql:read:f' {anns} --calls 3 --until TIME`, with a new end for TIME, renews it, and \
+                 `fact plugin grant p 'sql:write:f'` would allow the rest"
+            ),
+        ),
+    ] {
+        let answer = ask(
+            &grants,
+            |_| {},
+            |question| {
+                let question = Question {
+                    tool: Some(tool),
+                    principal,
+                    ..*question
+                };
+                question.explain(&cap(wanted))
+            },
+        );
+        assert_eq!(answer.advice, Some(expected));
+    }
+}
+
+/// A denial while something is disabled says what it takes, and no grant that is there already.
+#[test]
+fn a_disabled_plugin_needs_no_more_grants_than_it_lacks() {
+    let file = Resource::File {
+        path: "/srv/a.txt".to_owned(),
+    };
+    for (grants, expected) in [
+        (&["fs:read:/srv"][..], "`fact plugin enable p` enables it"),
+        (&["fs:read,write:/srv"], "`fact plugin enable p` enables it"),
+        (
+            &[],
+            "to read it, `fact plugin enable p` enables it, and then `fact plugin grant p 'fs:read:/srv'` would allow it; to \
+             write it, `fact plugin enable p` enables it, and then `fact plugin grant p 'fs:write:/srv'` would allow it",
+        ),
+    ] {
+        let grants: Vec<Grant> = grants
+            .iter()
+            .map(|text| given(1, text, Terms::default(), 0))
+            .collect();
+        let answer = ask(
+            &grants,
+            |question| question.plugin_enabled = false,
+            |question| question.explain_denial(&file),
+        );
+        assert_eq!(answer.advice.as_deref(), Some(expected), "{grants:?}");
+        assert!(matches!(answer.because[0], Reason::Disabled { .. }), "{answer}");
+    }
+}
+
+#[test]
+fn sockets_without_a_peer() {
+    let of = |peer: &str| {
+        let peer = peer.to_owned();
+        ask(
+            &[],
+            |_| {},
+            |question| question.explain_denial(&Resource::Net { peer }),
+        )
+    };
+    let udp = of("udp").to_string();
+    assert!(
+        udp.contains("no UDP") && !udp.contains("fact plugin grant"),
+        "{udp}"
+    );
+    let tcp = of("tcp").to_string();
+    assert!(tcp.contains("`fact plugin grant p 'net:tcp:HOST:PORT'`"), "{tcp}");
+}
+
 #[test]
 fn a_rule_is_named_with_its_file() {
     let text =
@@ -150,6 +285,8 @@ fn a_rule_is_named_with_its_file() {
         "{denied}"
     );
     let json = serde_json::to_value(&denied).unwrap();
+    let renewed = "a larger `calls` in rule `read it` of policy team.toml renews it";
+    assert_eq!(denied.advice.as_deref(), Some(renewed));
     assert_eq!(json["because"][0]["why"], "lapsed", "{json}");
     assert_eq!(json["because"][0]["grant"]["policy"]["rule"], "read it", "{json}");
 }

@@ -11,7 +11,8 @@ use rusqlite::OptionalExtension;
 pub struct GrantUse {
     /// The plugin.
     pub plugin: PluginName,
-    /// The grant: see [`fact_types::Grant::key`].
+    /// The grant, or what its calls are counted under: see [`fact_types::Grant::key`] and
+    /// [`counted_under`](fact_types::Grant::counted_under).
     pub key: String,
     /// Calls that made use of it, where they are counted.
     pub used: u32,
