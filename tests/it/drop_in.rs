@@ -1,6 +1,7 @@
 //! The drop-in folder: what is put there is installed, with nothing granted, and what goes is removed.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -215,10 +216,24 @@ fn broken_files_are_told_once_and_harm_nothing() {
             watched.put(file, bytes);
             watched.problem(file, word).await;
         }
-        // What is no file of the folder's kind is passed over.
-        fs::create_dir(watched.folder.join("folder.wasm")).unwrap();
+        // What is not named like a component is passed over.
+        fs::create_dir(watched.folder.join("folder")).unwrap();
         fs::write(watched.folder.join("readme.txt"), &good).unwrap();
         fs::write(watched.folder.join(".hidden.wasm"), &good).unwrap();
+        watched.nothing().await;
+        // What is, or nearly, and is none, is told once.
+        let odd = |file: &str| watched.folder.join(file);
+        fs::create_dir(odd("folder.wasm")).unwrap();
+        watched.problem("folder.wasm", "no regular file").await;
+        fs::write(odd("UP.WASM"), &good).unwrap();
+        watched.problem("UP.WASM", "Rename the file").await;
+        let no_text = std::ffi::OsStr::from_bytes(b"odd-\xff.wasm");
+        fs::write(watched.folder.join(no_text), &good).unwrap();
+        watched
+            .problem("odd-\u{fffd}.wasm", "not UTF-8. Rename the file")
+            .await;
+        watched.put("___.wasm", fact_tests::guests::PLAIN_TIME.bytes);
+        watched.problem("___.wasm", "Rename the file").await;
         rustix::fs::mknodat(
             rustix::fs::CWD,
             watched.folder.join("pipe.wasm"),
@@ -227,11 +242,18 @@ fn broken_files_are_told_once_and_harm_nothing() {
             0,
         )
         .unwrap();
-        std::os::unix::fs::symlink("nowhere", watched.folder.join("dangling.wasm")).unwrap();
+        watched.problem("pipe.wasm", "no regular file").await;
+        std::os::unix::fs::symlink("nowhere", odd("dangling.wasm")).unwrap();
+        watched.problem("dangling.wasm", "a link to a file").await;
         watched.nothing().await;
         assert_eq!(watched.plugins(), [""; 0]);
         let problems = watched.rig.host.registry().drop_in_problems().unwrap();
-        assert_eq!(problems.len(), cases.len(), "{problems:?}");
+        let told = cases.len() + 6;
+        assert_eq!(problems.len(), told, "{problems:?}");
+        assert!(
+            problems.iter().all(|(_, why)| !why.contains("--name")),
+            "{problems:?}"
+        );
         // Another process that starts does not begin anew.
         let second = watched.rig.second();
         let again = second
@@ -248,7 +270,7 @@ fn broken_files_are_told_once_and_harm_nothing() {
         watched
             .rig
             .until("two problems fewer", || {
-                watched.rig.host.registry().drop_in_problems().unwrap().len() == cases.len() - 2
+                watched.rig.host.registry().drop_in_problems().unwrap().len() == told - 2
             })
             .await;
         // Nothing was left of all this.
@@ -336,13 +358,59 @@ fn two_files_that_want_one_name() {
         assert_eq!(watched.rig.answer("p_say", json!({})).await, "two");
         // A copy is the same plugin, and stands in for it when the file itself goes.
         watched.put("c.wasm", &one.saying("two").bytes());
-        assert_eq!(watched.event().await, ("c.wasm".to_owned(), installed("p")));
+        let copy = DropInEvent::Copy(name("p"));
+        assert_eq!(watched.event().await, ("c.wasm".to_owned(), copy));
         watched.take("b.wasm");
         let events = watched.events(2).await;
         assert_eq!(events[1], ("c.wasm".to_owned(), installed("p")), "{events:?}");
         watched.take("c.wasm");
         watched.event().await;
         assert_eq!(watched.plugins(), [""; 0]);
+    });
+}
+
+/// A link that leads nowhere any more is a file that is gone, and one that leads somewhere again is there again.
+#[test]
+fn a_link_that_breaks_and_is_mended() {
+    run(async {
+        let watched = Watched::new();
+        let elsewhere = folder();
+        let real = elsewhere.path().join("real.bin");
+        fs::write(&real, Version::new("p", "one").bytes()).unwrap();
+        std::os::unix::fs::symlink(&real, watched.folder.join("link.wasm")).unwrap();
+        assert_eq!(watched.event().await.1, installed("p"));
+        fs::rename(&real, elsewhere.path().join("aside")).unwrap();
+        let events = watched.events(2).await;
+        assert_eq!(events[0].1, DropInEvent::Removed(name("p")), "{events:?}");
+        assert!(
+            matches!(&events[1].1, DropInEvent::Problem(why) if why.contains("a link")),
+            "{events:?}"
+        );
+        watched.nothing().await;
+        fs::rename(elsewhere.path().join("aside"), &real).unwrap();
+        assert_eq!(watched.event().await.1, installed("p"));
+        assert!(watched.rig.host.registry().drop_in_problems().unwrap().is_empty());
+    });
+}
+
+/// Who removes a plugin whose file is still there learns of the file.
+#[test]
+fn the_file_of_a_plugin_is_known() {
+    run(async {
+        let watched = Watched::new();
+        watched.put("p.wasm", &Version::new("p", "one").bytes());
+        watched.event().await;
+        watched.rig.install_version(&Version::new("q", "one"), &[]).await;
+        let file = |plugin: &str| {
+            watched
+                .rig
+                .host
+                .registry()
+                .drop_in_file(&watched.folder, &name(plugin))
+        };
+        assert_eq!(file("p"), Some(watched.folder.join("p.wasm")));
+        assert_eq!(file("q"), None);
+        assert_eq!(file("absent"), None);
     });
 }
 

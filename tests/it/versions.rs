@@ -558,3 +558,38 @@ fn plugins_that_share_a_component() {
         assert!(!rig.component_is_there(one.digest()));
     });
 }
+
+/// What waits for approval and is thrown away because another version answers, or waits, is told of.
+#[test]
+fn a_version_that_no_longer_waits_is_told_of() {
+    run(async {
+        let rig = Rig::new();
+        rig.install_version(&first(), &[]).await;
+        let p = name("p");
+        let wider = |word: &str| {
+            first()
+                .saying(word)
+                .edit(|m| m["tools"].as_array_mut().unwrap().push(tool("more", "Does more")))
+        };
+        let (two, three, four) = (wider("two"), wider("three"), first().saying("four"));
+        let first_held = rig.update("p", &two).await.unwrap();
+        assert_eq!((first_held.fate, first_held.dropped), (Fate::Held, None));
+        // The same again takes nobody's place.
+        assert_eq!(rig.update("p", &two).await.unwrap().dropped, None);
+        let second = rig.update("p", &three).await.unwrap();
+        assert_eq!((second.fate, second.dropped), (Fate::Held, Some(two.digest())));
+        let live = rig.update("p", &four).await.unwrap();
+        assert_eq!((live.fate, live.dropped), (Fate::Live, Some(three.digest())));
+        assert_eq!(rig.kept("p").1, None);
+        let json = serde_json::to_value(&live).unwrap();
+        assert_eq!(json["dropped"], json!(three.digest()), "{json}");
+
+        rig.update("p", &two).await.unwrap();
+        let back = rig.host.registry().rollback(&p, None).await.unwrap();
+        assert_eq!((back.to, back.dropped), (first().digest(), Some(two.digest())));
+        // What is approved is not thrown away.
+        rig.update("p", &two).await.unwrap();
+        let approved = rig.host.registry().approve(&p, None).await.unwrap();
+        assert_eq!((approved.to, approved.dropped), (two.digest(), None));
+    });
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
-use fact_types::{Code, Error};
+use fact_types::{Code, Error, NameError};
 
 use crate::screen::Format;
 use crate::verbs::Verb;
@@ -136,7 +136,29 @@ fn typed_json(typed: &[OsString]) -> bool {
     })
 }
 
+/// What is called a tool and can be none is a tool that there is not, as a name is that nobody has.
+fn no_tool(error: &clap::Error) -> Option<Error> {
+    use std::error::Error as _;
+    match error.source()?.downcast_ref::<NameError>()? {
+        name @ NameError::ToolId(_) => Some(Error::new(
+            Code::NotFound,
+            format!("{name}. `fact tool list` shows those there are."),
+        )),
+        _ => None,
+    }
+}
+
 fn tell(error: &clap::Error, json: bool) -> ExitCode {
+    if let Some(error) = no_tool(error) {
+        use std::io::Write;
+        let code = error.category().exit_code();
+        // Nobody is left to be told when this fails.
+        let _ = match json {
+            true => writeln!(std::io::stderr(), "{}", serde_json::json!({ "error": error })),
+            false => writeln!(std::io::stderr(), "error: {error}"),
+        };
+        return ExitCode::from(code);
+    }
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
     if json && error.use_stderr() {
         use std::io::Write;

@@ -1,5 +1,6 @@
 //! What verbs work with: settings from all their places, and the host, opened when it is first needed.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -38,9 +39,11 @@ impl Context {
         self.named_file.clone().or_else(Config::default_file)
     }
 
-    /// The data folder, when a flag names it.
-    pub(crate) fn flagged_data_dir(&self) -> Option<&str> {
-        self.flags.table.get("data_dir").and_then(toml::Value::as_str)
+    /// The data folder, when a flag or a variable names it.
+    pub(crate) fn named_data_dir(&self) -> Option<String> {
+        [&self.flags, &environment()]
+            .into_iter()
+            .find_map(|layer| layer.table.get("data_dir")?.as_str().map(str::to_owned))
     }
 
     /// Where settings come from, the weakest first. A file that the user names must be there.
@@ -53,10 +56,7 @@ impl Context {
                 None => {}
             }
         }
-        // A variable that is no text is no setting.
-        let variables =
-            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-        layers.push(Layer::environment(variables));
+        layers.push(environment());
         layers.push(self.flags.clone());
         Ok(layers)
     }
@@ -113,6 +113,12 @@ fn program() -> Option<PathBuf> {
         return Some(running);
     }
     std::env::current_exe().ok()
+}
+
+/// What the environment sets. A variable that is no text is no setting.
+fn environment() -> Layer {
+    let text = |(k, v): (OsString, OsString)| Some((k.into_string().ok()?, v.into_string().ok()?));
+    Layer::environment(std::env::vars_os().filter_map(text))
 }
 
 /// Flags as the strongest layer.

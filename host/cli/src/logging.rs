@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use fact_core::LogFormat;
 use fact_types::Code;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -29,10 +30,16 @@ pub(crate) fn start(context: &Context) -> Result<(), Failure> {
 
 /// What a setting lets through.
 fn filter(setting: &str) -> Result<EnvFilter, Failure> {
-    EnvFilter::try_new(directives(setting)).map_err(|_| {
+    let wrong = || {
         Failure::new(Code::Config, "`log.level` is no level and no list of filters.")
             .hint("Write off, error, warn, info, debug, trace, or filters such as `warn,plugin=info`.")
-    })
+    };
+    // To the library a word by itself is a part of the program of which everything is logged. Here it is a typing mistake.
+    let is_word = |part: &str| !part.contains(['=', '[']) && part.parse::<LevelFilter>().is_err();
+    if setting.split(',').any(|part| is_word(part.trim())) {
+        return Err(wrong());
+    }
+    EnvFilter::try_new(directives(setting)).map_err(|_| wrong())
 }
 
 /// One level stands for what a person means by it. Up to `warn` that is neither what plugins log, nor where a plugin
@@ -61,6 +68,8 @@ mod tests {
             assert_eq!(directives(setting), directives_are);
             filter(setting).unwrap();
         }
-        assert!(filter("plugin=loud").is_err());
+        for wrong in ["plugin=loud", "foo", "warn,foo"] {
+            assert!(filter(wrong).is_err(), "{wrong}");
+        }
     }
 }

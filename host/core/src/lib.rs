@@ -32,8 +32,8 @@ pub use config::{
 pub use environment::{Layer, variables};
 pub use fact_policy as policy;
 pub use fact_registry::{
-    Added, Change, ChangeKind, DropIn, DropInEvent, Fate, Found, Grant, InstallOptions, LimitPolicy, Plugin,
-    PluginLimits, Registry, Scope, Source, Tool, Update, VersionRow,
+    Added, Change, ChangeKind, DropIn, DropInEvent, Fate, Found, Grant, InstallOptions, Installed,
+    LimitPolicy, Plugin, PluginLimits, Registry, Scope, Source, Tool, Update, VersionRow, read_manifest,
 };
 pub use fact_runtime::{Compiling, compile_child};
 pub use fact_store::ToolUsage;

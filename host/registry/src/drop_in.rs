@@ -12,6 +12,7 @@ use fact_store::DropInRow;
 use fact_types::{Code, Error, PluginName};
 use serde::Serialize;
 
+use crate::prepare::Naming;
 use crate::source::Source;
 use crate::update::Fate;
 use crate::{InstallOptions, Registry, blocking, io_failed, store_failed};
@@ -45,6 +46,8 @@ pub struct DropIn {
 pub enum DropInEvent {
     /// It is a plugin now.
     Installed(PluginName),
+    /// It is the same component as a plugin that is there already, from elsewhere. It is that plugin when the other goes.
+    Copy(PluginName),
     /// It is the plugin's version that answers now.
     Updated(PluginName),
     /// It is a new version that waits for approval.
@@ -65,6 +68,15 @@ struct Found {
     size: u64,
     changed: i64,
     settled: bool,
+}
+
+/// What is in the folder.
+#[derive(Default)]
+struct Listed {
+    /// The components, by name.
+    files: BTreeMap<String, Found>,
+    /// What is named like one, or nearly, and is none: why.
+    odd: BTreeMap<String, &'static str>,
 }
 
 impl Registry {
@@ -119,6 +131,13 @@ impl Registry {
             .collect())
     }
 
+    /// The file of the drop-in folder that a plugin is from, if it is there: it becomes that plugin again when it changes.
+    pub fn drop_in_file(&self, folder: &Path, name: &PluginName) -> Option<PathBuf> {
+        let folder = std::path::absolute(folder).ok()?;
+        let source = PathBuf::from(&self.plugin(name).ok()?.row.source);
+        (source.parent() == Some(&folder) && source.exists()).then_some(source)
+    }
+
     async fn drop_in_round(self: &Arc<Self>, folder: &Path) -> Result<(Vec<DropIn>, bool), Error> {
         let folder = std::path::absolute(folder).map_err(io_failed)?;
         let (registry, listed) = (Arc::clone(self), folder.clone());
@@ -127,7 +146,7 @@ impl Registry {
             Ok((rows, list(&listed).map_err(io_failed)?))
         })
         .await?;
-        let Some(files) = files else {
+        let Some(Listed { files, odd }) = files else {
             // Unmounted or moved, perhaps for a moment: that takes no plugin and no grant from anyone.
             return match rows.as_slice() {
                 [] => Ok((Vec::new(), false)),
@@ -141,11 +160,28 @@ impl Registry {
         let (mut events, mut pending) = (Vec::new(), false);
         let mut removed = Vec::new();
         for (file, row) in rows.iter().filter(|(file, _)| !files.contains_key(*file)) {
+            if row.plugin.is_none() && odd.get(file).copied() == row.problem.as_deref() {
+                continue;
+            }
             if let Some(name) = self.drop_in_gone(&folder, file, row).await? {
                 removed.push(name.clone());
                 let event = DropInEvent::Removed(name);
                 events.push(DropIn::of(file, event));
             }
+        }
+        for (file, why) in &odd {
+            if rows.get(file).and_then(|row| row.problem.as_deref()) == Some(*why) {
+                continue;
+            }
+            self.note(DropInRow {
+                file: file.clone(),
+                size: 0,
+                changed: AGAIN,
+                plugin: None,
+                problem: Some((*why).to_owned()),
+            })
+            .await?;
+            events.push(DropIn::of(file, DropInEvent::Problem((*why).to_owned())));
         }
         // A name that is free again may be what another file waited for, or shared.
         let again = |row: &DropInRow| match &row.plugin {
@@ -203,9 +239,14 @@ impl Registry {
                     by: "drop-in".to_owned(),
                     ..InstallOptions::default()
                 };
-                self.install(source, options)
-                    .await
-                    .map(|plugin| DropInEvent::Installed(plugin.row.name.clone()))
+                let installed = self.install_as(source, options, Naming::File).await;
+                installed.map(|installed| {
+                    let name = installed.plugin.row.name.clone();
+                    match installed.is_new() || self.is_from(&name, &folder.join(file)) {
+                        true => DropInEvent::Installed(name),
+                        false => DropInEvent::Copy(name),
+                    }
+                })
             }
         };
         let mut changed = found.changed;
@@ -223,6 +264,7 @@ impl Registry {
         let (plugin, problem) = match &event {
             DropInEvent::Problem(problem) => (own, Some(problem.clone())),
             DropInEvent::Installed(name)
+            | DropInEvent::Copy(name)
             | DropInEvent::Updated(name)
             | DropInEvent::Held(name)
             | DropInEvent::Removed(name) => (Some(name.clone()), None),
@@ -235,10 +277,14 @@ impl Registry {
             problem,
         };
         if row != Some(&new) {
-            let registry = Arc::clone(self);
-            blocking(move || registry.store.put_drop_in(&new).map_err(store_failed)).await?;
+            self.note(new).await?;
         }
         Ok(Some(event))
+    }
+
+    async fn note(self: &Arc<Self>, row: DropInRow) -> Result<(), Error> {
+        let registry = Arc::clone(self);
+        blocking(move || registry.store.put_drop_in(&row).map_err(store_failed)).await
     }
 
     /// Removes the plugin of a file that is gone, if it is still this file's, and returns its name.
@@ -282,43 +328,74 @@ fn clip(problem: String) -> String {
     problem.chars().take(PROBLEM_MAX).collect()
 }
 
-/// The components in the folder. None where there is no folder.
-fn list(folder: &Path) -> std::io::Result<Option<BTreeMap<String, Found>>> {
+/// What is in the folder. None where there is no folder.
+fn list(folder: &Path) -> std::io::Result<Option<Listed>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut files = BTreeMap::new();
+    let mut listed = Listed::default();
     for entry in entries {
         let path: PathBuf = entry?.path();
-        let is_wasm = path.extension().is_some_and(|ending| ending == "wasm");
-        let (Some(name), true) = (path.file_name().and_then(|name| name.to_str()), is_wasm) else {
+        let Some(name) = path.file_name() else {
             continue;
         };
-        // Gone since it was listed: the next look sees that.
-        let Ok(metadata) = std::fs::metadata(&path) else {
-            continue;
-        };
-        if !metadata.is_file() || name.starts_with('.') {
+        let ending = path.extension().unwrap_or_default();
+        if !ending.eq_ignore_ascii_case("wasm") || name.as_encoded_bytes().starts_with(b".") {
             continue;
         }
-        let changed = metadata.modified().unwrap_or(UNIX_EPOCH);
-        let since = changed.duration_since(UNIX_EPOCH).unwrap_or_default();
-        if files.len() >= FILES_MAX {
+        if listed.files.len() + listed.odd.len() >= FILES_MAX {
             return Err(std::io::Error::other("the drop-in folder holds too many files"));
         }
-        files.insert(
-            name.to_owned(),
-            Found {
-                size: metadata.len(),
-                changed: i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
-                // A time in the future says nothing about now.
-                settled: SystemTime::now()
-                    .duration_since(changed)
-                    .map_or(true, |age| age >= SETTLED),
+        let seen = match name.to_str() {
+            None => Err(NOT_TEXT),
+            Some(_) if ending != "wasm" => Err(CAPITALS),
+            Some(_) => match look(&path) {
+                Some(seen) => seen,
+                None => continue,
             },
-        );
+        };
+        let name = name.to_string_lossy().into_owned();
+        match seen {
+            Ok(found) => {
+                listed.files.insert(name, found);
+            }
+            Err(why) => {
+                listed.odd.insert(name, why);
+            }
+        }
     }
-    Ok(Some(files))
+    // A name that is no text may be shown as one that is.
+    listed.odd.retain(|name, _| !listed.files.contains_key(name));
+    Ok(Some(listed))
+}
+
+const NOT_TEXT: &str = "Its name is not UTF-8. Rename the file.";
+const CAPITALS: &str =
+    "Only files whose names end in `.wasm`, in small letters, are installed. Rename the file.";
+const NO_FILE: &str =
+    "It is no regular file. Put the component itself there, as a file whose name ends in `.wasm`.";
+const NOWHERE: &str = "It is a link to a file that is not there, or can't be looked at. Put the component there, or take the link away.";
+
+/// A component's file, or why it is none. None: it is gone since it was listed, which the next look sees.
+fn look(path: &Path) -> Option<Result<Found, &'static str>> {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        // The link itself is looked at.
+        Err(_) => return std::fs::symlink_metadata(path).is_ok().then_some(Err(NOWHERE)),
+    };
+    if !metadata.is_file() {
+        return Some(Err(NO_FILE));
+    }
+    let changed = metadata.modified().unwrap_or(UNIX_EPOCH);
+    let since = changed.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Some(Ok(Found {
+        size: metadata.len(),
+        changed: i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+        // A time in the future says nothing about now.
+        settled: SystemTime::now()
+            .duration_since(changed)
+            .map_or(true, |age| age >= SETTLED),
+    }))
 }

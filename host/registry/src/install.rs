@@ -8,6 +8,7 @@ use fact_types::{Capability, Code, Digest, Error, PluginName, Terms, ToolId, Too
 
 use crate::grants::{can_be_met, settle};
 use crate::plugin::Plugin;
+use crate::prepare::Naming;
 use crate::source::Source;
 use crate::{Registry, blocking, io_failed, store_failed};
 
@@ -20,6 +21,24 @@ pub struct InstallOptions {
     pub grants: Vec<(Capability, Terms)>,
     /// Who installs.
     pub by: String,
+}
+
+/// A plugin that was installed, and what there was before.
+pub struct Installed {
+    /// The plugin.
+    pub plugin: Arc<Plugin>,
+    /// The plugin as it was, where the same component was installed under this name already: then nothing changed but that
+    /// grants were added.
+    pub before: Option<Arc<Plugin>>,
+    /// What is odd about it and does no harm, in sentences.
+    pub warnings: Vec<String>,
+}
+
+impl Installed {
+    /// Whether the plugin was not there before.
+    pub fn is_new(&self) -> bool {
+        self.before.is_none()
+    }
 }
 
 impl Registry {
@@ -36,11 +55,33 @@ impl Registry {
         source: Source,
         options: InstallOptions,
     ) -> Result<Arc<Plugin>, Error> {
+        let installed = self.install_as(source, options, Naming::Said).await?;
+        Ok(installed.plugin)
+    }
+
+    /// As [`install`](Self::install), and says what there was before.
+    ///
+    /// # Errors
+    /// As for [`install`](Self::install).
+    pub async fn install_over(
+        self: &Arc<Self>,
+        source: Source,
+        options: InstallOptions,
+    ) -> Result<Installed, Error> {
+        self.install_as(source, options, Naming::Said).await
+    }
+
+    pub(crate) async fn install_as(
+        self: &Arc<Self>,
+        source: Source,
+        options: InstallOptions,
+        naming: Naming,
+    ) -> Result<Installed, Error> {
         let mut grants = Vec::new();
         for (capability, terms) in &options.grants {
             grants.push((settle(capability)?, terms.clone()));
         }
-        let prepared = self.prepare(source, options.name).await?;
+        let prepared = self.prepare(source, options.name, naming).await?;
         for (_, terms) in &grants {
             let has = |tool: &ToolName| prepared.manifest.tools.iter().any(|own| own.name == *tool);
             if let Err(error) = can_be_met(terms, &prepared.name, has) {
@@ -49,6 +90,7 @@ impl Registry {
             }
         }
         let name = prepared.name.clone();
+        let warnings = prepared.warnings.clone();
         let registry = Arc::clone(self);
         let commit = move || {
             let grants: Vec<NewGrant> = grants
@@ -67,6 +109,7 @@ impl Registry {
                 .components
                 .put(&exclusive, prepared.digest, &prepared.bytes)
                 .map_err(io_failed)?;
+            let before = registry.plugin(&prepared.name).ok();
             let put = registry
                 .store
                 .put_plugin(&prepared.row(), &grants)
@@ -75,13 +118,17 @@ impl Registry {
                 registry.sweep(&exclusive, &[prepared.digest]);
             }
             if put? {
-                return Ok(());
+                return Ok(before);
             }
             let there = registry.plugin(&prepared.name)?;
             Err(taken(&there, &prepared.label))
         };
-        blocking(commit).await?;
-        self.plugin(&name)
+        let before = blocking(commit).await?;
+        Ok(Installed {
+            plugin: self.plugin(&name)?,
+            before,
+            warnings,
+        })
     }
 
     /// Removes a plugin with its grants and its other versions. No new call reaches it; those that run have `patience` to
@@ -160,7 +207,7 @@ fn taken(there: &Plugin, label: &str) -> Error {
         Code::Conflict,
         format!(
             "A plugin `{name}` is installed already, from {}. `fact plugin update {name} {label}` makes this a new version of it; \
-             `--name` installs it beside, under another name.",
+             `fact plugin install {label} --name NAME` installs it beside, under another name.",
             there.row.source
         ),
     )

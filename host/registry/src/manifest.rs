@@ -27,21 +27,68 @@ fn wrong(why: impl std::fmt::Display) -> Error {
     )
 }
 
-/// Parses a manifest and checks it for itself.
-pub(crate) fn parse(text: &str) -> Result<Manifest, Error> {
+/// Most keys that a warning names.
+const UNKNOWN_MAX: usize = 5;
+
+/// Reads a manifest as its plugin wrote it, and says what is odd about it and does no harm. Its claims are not checked.
+///
+/// # Errors
+/// `bad-component` when it is too large or no manifest, with what its author can do.
+pub fn read(text: &str) -> Result<(Manifest, Vec<String>), Error> {
     if text.len() > MAX_MANIFEST {
         return Err(wrong(format!(
             "it has {} bytes; at most {MAX_MANIFEST} are allowed",
             text.len()
         )));
     }
-    let mut manifest: Manifest = serde_json::from_str(text).map_err(wrong)?;
+    if text.trim().is_empty() {
+        return Err(wrong(
+            "it is empty. `fact plugin build` writes it; a component without one is asked what it is",
+        ));
+    }
+    let mut unknown: Vec<String> = Vec::new();
+    let mut more = 0_usize;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let manifest = serde_ignored::deserialize(&mut json, |path| match unknown.len() < UNKNOWN_MAX {
+        true => unknown.push(path.to_string()),
+        false => more += 1,
+    });
+    let manifest: Manifest = manifest
+        .and_then(|manifest| json.end().map(|()| manifest))
+        .map_err(|error| {
+            // The parser has no other way to say so.
+            match error.to_string().starts_with("recursion limit exceeded") {
+                true => wrong(
+                    "it is nested too deep to be read. Its author must make the schemas of its tools flatter, with `$defs` and \
+                     `$ref` for what repeats",
+                ),
+                false => wrong(format!("{error}. `fact plugin build` writes one that can")),
+            }
+        })?;
+    let mut warnings = Vec::new();
+    if !unknown.is_empty() {
+        let names: Vec<&str> = unknown.iter().map(String::as_str).collect();
+        let more = match more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        warnings.push(format!(
+            "Its manifest has keys that this version of FACT does not know and passes over: {}{more}.",
+            words(&names)
+        ));
+    }
+    Ok((manifest, warnings))
+}
+
+/// Parses a manifest and checks it for itself.
+pub(crate) fn parse(text: &str) -> Result<(Manifest, Vec<String>), Error> {
+    let (mut manifest, warnings) = read(text)?;
     for tool in &mut manifest.tools {
         // Where a tool is found in the component is for the host to say.
         tool.export = None;
     }
     check(&manifest)?;
-    Ok(manifest)
+    Ok((manifest, warnings))
 }
 
 /// Checks a manifest for itself.
@@ -170,6 +217,42 @@ fn words(names: &[&str]) -> String {
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+
+    #[test]
+    fn what_is_not_known_is_told_and_no_error() {
+        let text =
+            r#"{"name":"p","colour":1,"tools":[{"name":"t","input_schema":{"odd":1},"flavour":{"a":1}}]}"#;
+        let (manifest, warnings) = parse(text).unwrap();
+        assert_eq!(manifest.tools.len(), 1);
+        assert_eq!(
+            warnings,
+            [
+                "Its manifest has keys that this version of FACT does not know and passes over: `colour`, `tools.0.flavour`."
+            ]
+        );
+        let many: String = (0..9).map(|n| format!("\"k{n}\":0,")).collect();
+        let many = format!("{{{many}\"name\":\"p\",\"tools\":[{{\"name\":\"t\",\"input_schema\":{{}}}}]}}");
+        let (_, warnings) = parse(&many).unwrap();
+        assert!(warnings[0].ends_with("`k4` and 4 more."), "{warnings:?}");
+    }
+
+    #[test]
+    fn what_can_not_be_read_says_what_to_do() {
+        let deep = "[".repeat(1000);
+        let deep = format!("{{\"name\":\"p\",\"tools\":[{{\"name\":\"t\",\"input_schema\":{deep}");
+        for (text, word) in [
+            ("", "it is empty. `fact plugin build`"),
+            (" \n", "it is empty. `fact plugin build`"),
+            (deep.as_str(), "nested too deep"),
+            ("{}", "`fact plugin build` writes one that can"),
+            ("{\"name\":\"p\"", "`fact plugin build` writes one that can"),
+            ("{\"name\":\"p\",\"tools\":[]} x", "trailing characters"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert_eq!(error.code, Code::BadComponent, "{text:.20}");
+            assert!(error.message.contains(word), "{text:.20}: {}", error.message);
+        }
+    }
 
     #[test]
     fn manifests_are_bounded() {

@@ -164,10 +164,28 @@ impl Plugin {
         Error::new(
             Code::Unavailable,
             format!(
-                "The plugin `{name}` can't be loaded: {error}. Remove it and install it again.",
-                name = self.row.name
+                "The plugin `{name}` can't be loaded: {error}{advice}.",
+                name = self.row.name,
+                advice = advice(error)
             ),
         )
+    }
+}
+
+/// What to do about a plugin that can't be loaded, where the error does not say so itself, as the end of its sentence.
+fn advice(error: &LoadError) -> &'static str {
+    match error {
+        LoadError::CompileTime(_) | LoadError::CompileMemory(_) => {
+            ". It did compile when it was installed, so trying again when the machine is less busy may do"
+        }
+        LoadError::TooLarge { .. } => ", or allow more with that setting, as when it was installed",
+        // These say what to do, or that the host's log does.
+        LoadError::Crashed(_) | LoadError::NoCompiler(_) | LoadError::Setup(_) => "",
+        LoadError::NotWasm
+        | LoadError::CoreModule
+        | LoadError::Invalid(_)
+        | LoadError::Contract(_)
+        | LoadError::Read(_) => ". Remove it and install it again",
     }
 }
 
@@ -191,6 +209,29 @@ impl crate::Registry {
             Ok(linked) => Ok(Some(linked)),
             Err(_) if self.is_past(plugin) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fact_types::{ByteSize, Span};
+
+    #[test]
+    fn what_to_do_is_said_by_the_cause() {
+        let again = "install it again";
+        for (error, installing_helps) in [
+            (LoadError::CompileTime(Span::secs(60)), false),
+            (LoadError::CompileMemory(ByteSize::mib(1)), false),
+            (LoadError::TooLarge { size: 2, most: 1 }, false),
+            (LoadError::Crashed("killed".to_owned()), false),
+            (LoadError::NoCompiler("gone".to_owned()), false),
+            (LoadError::Invalid("odd".to_owned()), true),
+            (LoadError::Contract("odd".to_owned()), true),
+            (LoadError::Read(std::io::ErrorKind::NotFound.into()), true),
+        ] {
+            assert_eq!(advice(&error).contains(again), installing_helps, "{error}");
         }
     }
 }

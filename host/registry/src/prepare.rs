@@ -22,6 +22,17 @@ pub(crate) struct Prepared {
     pub(crate) manifest: Manifest,
     /// The manifest as it is kept.
     pub(crate) text: String,
+    /// What is odd and does no harm.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// How whoever installs can choose a name: what to advise where the plugin has none that can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// By saying so.
+    Said,
+    /// By the name of the file, for components that do not name themselves.
+    File,
 }
 
 impl Prepared {
@@ -45,17 +56,18 @@ impl Registry {
         self: &Arc<Self>,
         source: Source,
         name: Option<PluginName>,
+        naming: Naming,
     ) -> Result<Prepared, Error> {
         let fetched = source.fetch(&self.downloads, self.component_size).await?;
         let digest = fetched.digest;
-        let prepared = self.examine(fetched, name).await;
+        let prepared = self.examine(fetched, name, naming).await;
         if prepared.is_err() {
             self.discard(&[digest]);
         }
         prepared
     }
 
-    /// What a source would be installed as. Nothing is kept.
+    /// What a source would be installed as, and what is odd about it and does no harm, in sentences. Nothing is kept.
     ///
     /// # Errors
     /// As for [`Registry::install`].
@@ -63,19 +75,21 @@ impl Registry {
         self: &Arc<Self>,
         source: Source,
         name: Option<PluginName>,
-    ) -> Result<Plugin, Error> {
-        let prepared = self.prepare(source, name).await?;
+    ) -> Result<(Plugin, Vec<String>), Error> {
+        let prepared = self.prepare(source, name, Naming::Said).await?;
         self.discard(&[prepared.digest]);
-        Plugin::new(prepared.row(), Vec::new(), &self.limits).map_err(|why| {
+        let plugin = Plugin::new(prepared.row(), Vec::new(), &self.limits).map_err(|why| {
             tracing::error!(why, "what was verified can't be used");
             Error::internal()
-        })
+        })?;
+        Ok((plugin, prepared.warnings))
     }
 
     async fn examine(
         self: &Arc<Self>,
         fetched: Fetched,
         name: Option<PluginName>,
+        naming: Naming,
     ) -> Result<Prepared, Error> {
         let limits = self.describing();
         let Fetched {
@@ -104,16 +118,22 @@ impl Registry {
         };
         let wanted = said
             .as_ref()
-            .map(|said| said.name.clone())
-            .or_else(|| inspection.metadata.name.clone())
+            .map(|(said, _)| said.name.clone())
+            .or_else(|| {
+                inspection
+                    .metadata
+                    .name
+                    .clone()
+                    .filter(|name| slug(name).parse::<PluginName>().is_ok())
+            })
             .or(stem);
         let name = match name {
             Some(name) => name,
-            None => plugin_name(wanted.as_deref(), said.is_some())?,
+            None => plugin_name(wanted.as_deref(), said.is_some(), naming)?,
         };
-        let mut manifest = match said {
+        let (mut manifest, warnings) = match said {
             Some(said) => said,
-            None => self.derive(&compiled, &inspection, &name)?,
+            None => (self.derive(&compiled, &inspection, &name)?, Vec::new()),
         };
         manifest::compare(&mut manifest, &inspection)?;
         let prepared = Prepared {
@@ -123,13 +143,14 @@ impl Registry {
             digest,
             bytes,
             manifest,
+            warnings,
         };
         self.verify(&prepared, &compiled)?;
         Ok(prepared)
     }
 
     /// Asks a component, with nothing granted to it, what it is.
-    async fn ask(&self, compiled: &Compiled, limits: &Limits) -> Result<Manifest, Error> {
+    async fn ask(&self, compiled: &Compiled, limits: &Limits) -> Result<(Manifest, Vec<String>), Error> {
         let linked = self
             .runtime
             .link(compiled, Grants::default(), limits)
@@ -212,19 +233,21 @@ impl Registry {
 }
 
 /// The name that a component asks for, or one made of what it is called.
-fn plugin_name(wanted: Option<&str>, claimed: bool) -> Result<PluginName, Error> {
+fn plugin_name(wanted: Option<&str>, claimed: bool, naming: Naming) -> Result<PluginName, Error> {
     let wanted = wanted.unwrap_or_default();
     let name = if claimed {
         wanted.parse()
     } else {
         slug(wanted).parse()
     };
-    name.map_err(|error| {
-        Error::new(
-            Code::BadComponent,
-            format!("{error}. Choose another name with --name."),
-        )
-    })
+    let advice = match (naming, claimed) {
+        (Naming::Said, _) => "Choose another name with --name.",
+        (Naming::File, false) => "Rename the file.",
+        (Naming::File, true) => {
+            "The component itself says so; its author must name it otherwise, or install it with `fact plugin install`."
+        }
+    };
+    name.map_err(|error| Error::new(Code::BadComponent, format!("{error}. {advice}")))
 }
 
 /// A text as near to a plugin's name as it can be made.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::changes::{Change, ChangeKind, changes};
 use crate::plugin::Plugin;
-use crate::prepare::Prepared;
+use crate::prepare::{Naming, Prepared};
 use crate::source::Source;
 use crate::{Registry, blocking, io_failed, now, store_failed};
 
@@ -40,6 +40,12 @@ pub struct Update {
     pub to: Digest,
     /// How they differ.
     pub changes: Vec<Change>,
+    /// The version that waited for approval and is thrown away, since this one answers, or waits, in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<Digest>,
+    /// What is odd about the new version and does no harm, in sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl Registry {
@@ -55,7 +61,7 @@ impl Registry {
         approved: bool,
     ) -> Result<Update, Error> {
         self.plugin(name)?;
-        let prepared = Arc::new(self.prepare(source, Some(name.clone())).await?);
+        let prepared = Arc::new(self.prepare(source, Some(name.clone()), Naming::Said).await?);
         let registry = Arc::clone(self);
         blocking(move || {
             let updated = registry.put_version(&prepared, approved);
@@ -79,6 +85,8 @@ impl Registry {
                 from,
                 to: prepared.digest,
                 changes,
+                dropped: None,
+                warnings: prepared.warnings.clone(),
             };
             if from == prepared.digest {
                 return Ok(update);
@@ -93,6 +101,7 @@ impl Registry {
             };
             let widens = update.changes.iter().any(|change| change.widens);
             let done = self.exchange(Some((prepared.digest, &prepared.bytes)), || {
+                update.dropped = self.waiting(name, prepared.digest)?;
                 if widens && !approved {
                     update.fate = Fate::Held;
                     self.store.hold(name, from, &version)
@@ -239,6 +248,7 @@ impl Registry {
             ));
         }
         let renamed = renamed(&changes);
+        let dropped = self.waiting(name, to.digest)?;
         let done = self.store.swap(name, from, to, &renamed, &now());
         if !done.map_err(store_failed)? {
             return Err(busy(name));
@@ -249,7 +259,15 @@ impl Registry {
             from,
             to: to.digest,
             changes,
+            dropped,
+            warnings: Vec::new(),
         })
+    }
+
+    /// The version that waits at this moment, if it is another than `new`, which takes its place.
+    fn waiting(&self, name: &PluginName, new: Digest) -> Result<Option<Digest>, Error> {
+        let held = self.plugin(name)?.held.as_ref().map(|held| held.digest);
+        Ok(held.filter(|held| *held != new))
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
                 .hint("Say where the file goes: fact init --config FILE"),
         );
     };
-    let new_file = write_new(&file, &template(context.flagged_data_dir())?).map_err(|error| {
+    let new_file = write_new(&file, &template(context.named_data_dir().as_deref())?).map_err(|error| {
         Failure::new(
             Code::Unavailable,
             format!("`{}` can't be written: {}.", file.display(), error.kind()),
@@ -86,12 +86,27 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
         data.display(),
         state(new_data)
     )))?;
+    if !new_file && context.named_data_dir().is_some() && !says(&file, &data) {
+        screen.note(
+            "\nThe configuration that is there names another data folder, or none: what names this one (--data-dir or \
+             FACT_DATA_DIR) must be there each time, or stand in the file as `data_dir`.",
+        );
+    }
     screen.note(
         "\nNext:\n  fact db seed                                               make the demo finance database\n  \
          fact plugin install builtin:sql --grant sql:read:finance   install a plugin that may read it\n  \
          fact call sql_query statement='SELECT name FROM companies'",
     );
     Ok(())
+}
+
+/// Whether a configuration file by itself leads to a data folder.
+fn says(file: &Path, data: &Path) -> bool {
+    let layer = fact_core::Layer::file(file).ok().flatten();
+    layer.is_some_and(|layer| {
+        Config::load(&[layer])
+            .is_ok_and(|config| std::path::absolute(config.data_dir).ok() == std::path::absolute(data).ok())
+    })
 }
 
 /// Writes a file, unless there is one.

@@ -29,8 +29,8 @@ A policy file grants by rules, and the setting `policy` (or --policy, or FACT_PO
   until = 2030-12-01T18:00:00Z
   reason = \"the weekly report\"
 
-Rules only ever add to what was granted by hand. `calls` counts the calls of each plugin that a rule selects, once for the
-rule whichever of its capabilities they use. The count is kept under the rule's name: with another name it starts again.";
+Rules only ever add to what was granted by hand. `calls` counts the calls of each plugin that a rule selects: one count for \
+the rule, whichever of its capabilities they use. It is kept under the rule's name; with another name it starts again.";
 
 const CHECK: &str = "\
 Examples:

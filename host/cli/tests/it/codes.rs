@@ -38,7 +38,10 @@ fn exit_codes() {
         (3, &["call", "sql_query", "statement=SELECT * FROM sqlite_master"]),
         (3, &["call", "sql_query", "statement=DELETE FROM companies"]),
         (3, &["call", "sql_execute", "statement=DELETE FROM companies"]),
+        (2, &["--log-level", "foo", "plugin", "list"]),
         (4, &["call", "nothing_here"]),
+        (4, &["call", "nope"]),
+        (4, &["tool", "show", "zz"]),
         (4, &["plugin", "show", "nothing"]),
         (4, &["plugin", "install", "nothing.wasm"]),
         (5, &["call", "spin_run", "--deadline", "300ms"]),
@@ -68,6 +71,8 @@ fn errors_for_machines_are_json_too() {
     for (arguments, code) in [
         (&["plugin", "show", "nothing", "--json"][..], "not-found"),
         (&["call", "nothing_here", "--output", "json"], "not-found"),
+        (&["call", "nope", "--output", "json"], "not-found"),
+        (&["tool", "show", "zz", "--json"], "not-found"),
         (&["nonsense", "--json"], "invalid-input"),
     ] {
         let ran = home.fact(arguments);

@@ -28,3 +28,47 @@ fn a_used_up_grant_is_told_from_one_that_holds() {
     let shown = home.fact(&["plugin", "show", "sql"]).out;
     assert!(!shown.contains("no longer"), "{shown}");
 }
+
+/// The same component again is no installation, and says what it changed.
+#[test]
+fn installing_again_says_what_it_did() {
+    let home = Home::new();
+    home.ok(&["db", "seed"]);
+    let install = ["plugin", "install", "builtin:sql"];
+    assert!(home.ok(&install).out.starts_with("Installed sql "));
+    let again = home.ok(&install).out;
+    assert!(
+        again.contains("is installed already") && again.contains("nothing was changed"),
+        "{again}"
+    );
+    let more: Vec<&str> = install
+        .iter()
+        .chain(&["--grant", "sql:read:finance"])
+        .copied()
+        .collect();
+    let more = home.ok(&more).out;
+    assert!(
+        more.contains("grants were added") && more.contains("It may now read"),
+        "{more}"
+    );
+    let json = home.ok(&["plugin", "install", "builtin:sql", "--json"]).out;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["new"], false, "{json}");
+}
+
+#[test]
+fn a_plugin_that_was_dropped_in_is_removed_with_a_word_about_its_file() {
+    let home = Home::new();
+    let folder = home.path().join("data/plugins");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("echo.wasm"), fact_tests::guests::ECHO.bytes).unwrap();
+    home.ok(&["plugin", "list"]);
+    let removed = home.ok(&["plugin", "remove", "echo"]);
+    assert!(
+        removed.err.contains("rm ") && removed.err.contains("data/plugins/echo.wasm"),
+        "{removed:?}"
+    );
+    home.ok(&["plugin", "install", &home.guest(fact_tests::guests::ECHO)]);
+    let removed = home.ok(&["plugin", "remove", "echo"]);
+    assert!(!removed.err.contains("drop-in"), "{removed:?}");
+}

@@ -15,6 +15,7 @@ mod compiler;
 mod dev;
 mod fact;
 mod grants;
+mod init;
 mod policy;
 mod readme;
 mod stop;

@@ -67,7 +67,7 @@ fn failed(doing: &'static str) -> impl Fn(rusqlite::Error) -> DemoError {
 pub fn seed(path: &Path) -> Result<Seeded, DemoError> {
     let path = std::path::absolute(path).map_err(DemoError::Folder)?;
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(DemoError::Folder)?;
+        crate::store::make_folder(folder).map_err(DemoError::Folder)?;
     }
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

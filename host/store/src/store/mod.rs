@@ -283,13 +283,25 @@ impl Store {
     }
 }
 
+/// Makes a folder, with those that it is in, for nobody but its owner: the data folder holds grants and what plugins keep.
 #[cfg(unix)]
-fn create(data_dir: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+pub(crate) fn make_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(data_dir)?;
+        .create(folder)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn make_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)
+}
+
+#[cfg(unix)]
+fn create(data_dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    make_folder(data_dir)?;
     // SQLite gives the files beside it the mode of this one.
     std::fs::OpenOptions::new()
         .append(true)
@@ -301,7 +313,7 @@ fn create(data_dir: &Path) -> std::io::Result<()> {
 
 #[cfg(not(unix))]
 fn create(data_dir: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(data_dir)
+    make_folder(data_dir)
 }
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {

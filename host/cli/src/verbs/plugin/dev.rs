@@ -56,15 +56,22 @@ impl Dev {
                 context.open(config).await?
             }
         };
-        loop {
-            let start = Instant::now();
-            match round(context, &host, &project, &self.grants).await {
-                Ok((built, reloaded)) => told(context, &built, &reloaded, start)?,
-                // The next save may mend it.
-                Err(failure) => drop(screen.failure(&failure)),
+        let rounds = async {
+            loop {
+                let start = Instant::now();
+                match round(context, &host, &project, &self.grants).await {
+                    Ok((built, reloaded)) => told(context, &built, &reloaded, start)?,
+                    // The next save may mend it.
+                    Err(failure) => drop(screen.failure(&failure)),
+                }
+                let changed = watch.changed().await;
+                screen.note(format!("{} changed, building", names(&project.folder, &changed)));
             }
-            let changed = watch.changed().await;
-            screen.note(format!("{} changed, building", names(&project.folder, &changed)));
+        };
+        // Stopping is how it ends, and no failure.
+        tokio::select! {
+            ended = rounds => ended,
+            () = crate::stop::signal() => Ok(()),
         }
     }
 }

@@ -38,10 +38,21 @@ impl Inspect {
         let bytes = read(&self.file)?;
         let found = fact_component::inspect(&bytes)
             .map_err(|error| Failure::new(Code::BadComponent, one_line(&error.to_string())))?;
-        let manifest: Option<Result<Manifest, serde_json::Error>> =
-            found.manifest.as_deref().map(serde_json::from_str);
+        let read = found
+            .manifest
+            .as_deref()
+            .map(fact_core::read_manifest)
+            .transpose();
+        let (manifest, warnings) = match read {
+            Ok(read) => read.map_or((None, Vec::new()), |(manifest, warnings)| {
+                (Some(Ok(manifest)), warnings)
+            }),
+            Err(error) => (Some(Err(error)), Vec::new()),
+        };
         let screen = context.screen();
         if screen.json_wanted() {
+            let problem = manifest.as_ref().and_then(|manifest| manifest.as_ref().err());
+            let problem = problem.map(|error| error.message.clone());
             let manifest = manifest.and_then(Result::ok);
             let mut document = serde_json::to_value(&found)
                 .map_err(|error| Failure::internal("an inspection is no JSON", &error))?;
@@ -53,6 +64,8 @@ impl Inspect {
                     manifest.as_ref().map(about::requests_json).into(),
                 );
                 map.insert("manifest".to_owned(), json!(manifest));
+                map.insert("problem".to_owned(), json!(problem));
+                map.insert("warnings".to_owned(), json!(warnings));
             }
             return screen.json(&document);
         }
@@ -60,13 +73,16 @@ impl Inspect {
         match &manifest {
             Some(Ok(manifest)) => text.push_str(&claims(manifest)),
             Some(Err(error)) => text.push_str(&format!(
-                "\nIts manifest can't be read ({}); it will not be installed. `fact plugin build` writes another.\n",
-                one_line(&clip(&error.to_string(), 200))
+                "\n{} It will not be installed.\n",
+                one_line(&clip(&error.message, 400))
             )),
             None if found.is_contract => text.push_str(
                 "\nNo manifest section: `fact plugin build` writes one; without it, install asks the component once.\n",
             ),
             None => text.push_str("\nNo plugin contract: install makes a tool of each function that it can.\n"),
+        }
+        for warning in &warnings {
+            text.push_str(&format!("\nwarning: {}\n", one_line(warning)));
         }
         text.push_str(&interfaces(
             "\nImports",

@@ -50,9 +50,9 @@ impl Install {
         let (host, screen) = (context.host().await?, context.screen());
         if self.dry_run {
             let _spinner = Spinner::start(screen, format!("compiling {}", one_line(&self.source)));
-            let plugin = host.registry().preview(source, self.name).await?;
+            let (plugin, warnings) = host.registry().preview(source, self.name).await?;
             drop(_spinner);
-            return preview(context, &plugin, &self.grants);
+            return preview(context, &plugin, &self.grants, &warnings);
         }
         let options = InstallOptions {
             name: self.name,
@@ -63,13 +63,14 @@ impl Install {
                 .collect(),
             by: user(),
         };
-        let plugin = {
+        let installed = {
             let _spinner = Spinner::install(screen, &host, &one_line(&self.source));
-            host.registry().install(source, options).await?
+            host.registry().install_over(source, options).await?
         };
-        let name = plugin.row.name.clone();
+        warn(context, &installed.warnings);
+        let name = installed.plugin.row.name.clone();
         if screen.interactive() {
-            ask(context, &host, &name, open(&plugin))?;
+            ask(context, &host, &name, open(&installed.plugin))?;
         }
         let plugin = host.registry().plugin(&name)?;
         if screen.json_wanted() {
@@ -78,23 +79,17 @@ impl Install {
                 "version": plugin.manifest.version,
                 "digest": plugin.row.digest,
                 "source": plugin.row.source,
+                "new": installed.is_new(),
+                "warnings": installed.warnings,
                 "tools": plugin.tools.values().map(|tool| tool.id.to_string()).collect::<Vec<_>>(),
                 "grants": plugin.grants.iter().map(granted_json).collect::<Vec<_>>(),
                 "not_granted": missing(&plugin).iter().map(|asked| asked.json(&name)).collect::<Vec<_>>(),
             }));
         }
-        let version = one_line(&plugin.manifest.version);
-        let mut text = format!(
-            "Installed {name} {version}: {}.\n",
-            counted(plugin.tools.len(), "tool")
-        );
-        for grant in &plugin.grants {
-            text.push_str(&format!("  It may {}.\n", clean(&grant.capability.in_words())));
-        }
-        if plugin.grants.is_empty() {
-            text.push_str("  It may do nothing but compute: no capability is granted.\n");
-        }
-        screen.line(text)?;
+        screen.line(match &installed.before {
+            None => told(&plugin),
+            Some(before) => told_again(before, &plugin),
+        })?;
         if !screen.interactive() {
             tell_rest(context, &name, &open(&plugin));
         }
@@ -103,13 +98,70 @@ impl Install {
     }
 }
 
+/// What was installed, for a reader.
+fn told(plugin: &Plugin) -> String {
+    let mut text = format!(
+        "Installed {} {}: {}.\n",
+        plugin.row.name,
+        one_line(&plugin.manifest.version),
+        counted(plugin.tools.len(), "tool")
+    );
+    for grant in &plugin.grants {
+        text.push_str(&format!("  It may {}.\n", clean(&grant.capability.in_words())));
+    }
+    if plugin.grants.is_empty() {
+        text.push_str("  It may do nothing but compute: no capability is granted.\n");
+    }
+    text
+}
+
+/// What became of a plugin that was there already, the same component under the same name.
+fn told_again(before: &Plugin, plugin: &Plugin) -> String {
+    let had: Vec<_> = before.grants.iter().map(|grant| &grant.origin).collect();
+    let more: Vec<_> = plugin
+        .grants
+        .iter()
+        .filter(|grant| !had.contains(&&grant.origin))
+        .collect();
+    let (name, version) = (&plugin.row.name, one_line(&plugin.manifest.version));
+    if more.is_empty() {
+        return format!(
+            "{name} {version} is installed already, from this very component; nothing was changed.\n"
+        );
+    }
+    let mut text = format!(
+        "{name} {version} is installed already, from this very component; grants were added, and nothing else.\n"
+    );
+    for grant in more {
+        text.push_str(&format!(
+            "  It may now {}.\n",
+            clean(&grant.capability.in_words())
+        ));
+    }
+    text
+}
+
+/// Tells what is odd and does no harm.
+pub(super) fn warn(context: &Context, warnings: &[String]) {
+    for warning in warnings {
+        context.screen().note(format!("warning: {}", one_line(warning)));
+    }
+}
+
 /// Tells what would be installed.
-fn preview(context: &Context, plugin: &Plugin, grants: &[Capability]) -> Result<(), Failure> {
+fn preview(
+    context: &Context,
+    plugin: &Plugin,
+    grants: &[Capability],
+    warnings: &[String],
+) -> Result<(), Failure> {
+    warn(context, warnings);
     let (screen, name) = (context.screen(), &plugin.row.name);
     let asked = asked(plugin);
     if screen.json_wanted() {
         return screen.json(&json!({
             "dry_run": true,
+            "warnings": warnings,
             "plugin": name,
             "version": plugin.manifest.version,
             "digest": plugin.row.digest,

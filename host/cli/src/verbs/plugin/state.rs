@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::screen::shell;
 
 /// How long calls that run may take to end when their plugin is removed: as long as a call may take by default.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,9 +27,17 @@ pub(super) async fn enable(context: &Context, name: &PluginName, enabled: bool) 
 
 pub(super) async fn remove(context: &Context, name: &PluginName) -> Result<(), Failure> {
     let (host, screen) = (context.host().await?, context.screen());
+    let file = host.registry().drop_in_file(&host.drop_in_folder(), name);
     let drained = host.registry().remove(name, PATIENCE).await?;
     if screen.json_wanted() {
-        return screen.json(&json!({ "removed": name, "drained": drained }));
+        return screen.json(&json!({ "removed": name, "drained": drained, "drop_in_file": file }));
     }
-    screen.line(format!("Removed {name} and its grants."))
+    screen.line(format!("Removed {name} and its grants."))?;
+    if let Some(file) = file {
+        screen.note(format!(
+            "Its file is still in the drop-in folder, and is installed again when it changes. To be rid of it: rm {}",
+            shell(&file.display().to_string())
+        ));
+    }
+    Ok(())
 }

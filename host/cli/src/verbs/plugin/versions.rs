@@ -71,6 +71,7 @@ impl Update {
             let _spinner = Spinner::start(screen, format!("compiling {}", one_line(&typed)));
             host.registry().update(name, source, self.approve).await?
         };
+        super::install::warn(context, &update.warnings);
         if screen.json_wanted() {
             return screen.json(&json!(update));
         }
@@ -83,6 +84,7 @@ impl Update {
                 update.from.short()
             ),
         };
+        text.push_str(&dropped(&update));
         text.push_str(&told(&update.changes));
         screen.line(text)?;
         match update.fate {
@@ -120,8 +122,9 @@ impl Approve {
             return screen.json(&json!(update));
         }
         screen.line(format!(
-            "{name} is version {} now.\n{}",
+            "{name} is version {} now.\n{}{}",
             update.to.short(),
+            dropped(&update),
             told(&update.changes)
         ))?;
         screen.note(format!("Go back with: fact plugin rollback {name}"));
@@ -150,12 +153,23 @@ impl Rollback {
             return screen.json(&json!(update));
         }
         screen.line(format!(
-            "{name} is version {} again, and no longer {}.\n{}",
+            "{name} is version {} again, and no longer {}.\n{}{}",
             update.to.short(),
             update.from.short(),
+            dropped(&update),
             told(&update.changes)
         ))
     }
+}
+
+/// That another version waited and does no more, for a reader.
+fn dropped(update: &fact_core::Update) -> String {
+    update.dropped.map_or_else(String::new, |dropped| {
+        format!(
+            "Version {}, which waited for your approval, is thrown away; install it again with `fact plugin update`.\n",
+            dropped.short()
+        )
+    })
 }
 
 /// Differences, for a reader.

@@ -58,6 +58,9 @@ pub(crate) fn told(event: &DropIn) -> String {
         DropInEvent::Installed(name) => {
             format!("{file}: installed as {name}, with nothing granted.")
         }
+        DropInEvent::Copy(name) => {
+            format!("{file}: the same as {name}, which is there already from elsewhere; nothing was changed.")
+        }
         DropInEvent::Updated(name) => format!("{file}: {name} is this version now."),
         DropInEvent::Held(name) => {
             format!("{file}: a new version of {name} waits; `fact plugin show {name}` shows what it changes.")
