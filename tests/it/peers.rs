@@ -226,7 +226,7 @@ fn what_others_do_uses_up_no_grant_of_the_caller_s() {
     run(async {
         let rig = Rig::with_finance(|_| {});
         rig.builtin("sql", &[READ]).await;
-        rig.install(guests::CALL_PEER, &["tool:call:sql_query"]).await;
+        rig.install(guests::CALL_PEER, &[]).await;
         let caller: PluginName = "call-peer".parse().unwrap();
         let terms = Terms {
             calls: Some(5),
@@ -251,6 +251,38 @@ fn what_others_do_uses_up_no_grant_of_the_caller_s() {
             .map(|grant| (grant.capability.to_string(), grant.used))
             .collect();
         assert_eq!(used, [(READ.to_owned(), 0), ("tool:call:sql_*".to_owned(), 1)]);
+    });
+}
+
+/// Which of its grants are over is told to whoever called a plugin, and not to another plugin: those are not its own.
+#[test]
+fn a_grant_that_is_over_is_nothing_to_other_plugins() {
+    let statement = json!({ "statement": "SELECT count(*) FROM companies" });
+    run(async {
+        let rig = Rig::with_finance(|_| {});
+        rig.builtin("sql", &[]).await;
+        rig.install(guests::CALL_PEER, &["tool:call:sql_query"]).await;
+        let terms = Terms {
+            calls: Some(1),
+            ..Terms::default()
+        };
+        let (sql, capability) = ("sql".parse().unwrap(), READ.parse().unwrap());
+        rig.host
+            .registry()
+            .grant(&sql, &capability, &terms, "test", None)
+            .unwrap();
+        assert_eq!(code(&rig.call("sql_query", statement.clone()).await), None);
+        let named = json!({ "database": "finance", "statement": "SELECT count(*) FROM companies" });
+        for (arguments, expected) in [(&statement, Code::Denied), (&named, Code::NotFound)] {
+            let direct = rig.call("sql_query", arguments.clone()).await;
+            let error = direct.output().unwrap_err();
+            assert_eq!(error.code, expected, "{direct:?}");
+            assert!(error.message.contains("its one call is used up"), "{direct:?}");
+            assert!(direct.receipt.over.is_some(), "{direct:?}");
+            let (nested, came) = through(&rig, "sql_query", arguments.clone()).await;
+            assert_ne!(came["code"], Value::Null, "{came}");
+            assert!(!format!("{nested:?}").contains("used up"), "{nested:?}");
+        }
     });
 }
 

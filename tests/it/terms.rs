@@ -82,6 +82,18 @@ fn check_denied(what: &str, answer: &Answer) {
     assert!(!saw(answer, Access::Write, |_| true), "{what}: {answer:?}");
 }
 
+/// Caller and receipt learn which grant is over, and how to renew it.
+fn check_told(what: &str, answer: &Answer, words: &str) {
+    let message = answer.output().unwrap_err().message;
+    let over = answer.receipt.over.clone().unwrap_or_default();
+    for told in [message, over] {
+        assert!(
+            told.contains("grant 1 ") && told.contains(words),
+            "{what}: {told}"
+        );
+    }
+}
+
 #[test]
 fn each_part_of_a_grant_is_enforced() {
     run(async {
@@ -99,10 +111,9 @@ fn each_part_of_a_grant_is_enforced() {
 
         let answer = web.get().await;
         assert_eq!(answer.json().unwrap()["body"], "it works");
-        check_denied(
-            "another host",
-            &call("http_request", json!({ "url": elsewhere })).await,
-        );
+        let stray = call("http_request", json!({ "url": elsewhere })).await;
+        check_denied("another host", &stray);
+        assert_eq!(stray.receipt.over, None, "no grant that is over is for it");
         let post = json!({ "url": web.url(""), "method": "POST", "body": "x" });
         check_denied("another method", &call("http_request", post).await);
         // It reports what it was told, with a code of its own.
@@ -124,7 +135,18 @@ fn each_part_of_a_grant_is_enforced() {
         for _ in 0..9 {
             assert_eq!(code(&web.get().await), None);
         }
-        check_denied("the eleventh call", &web.get().await);
+        let eleventh = web.get().await;
+        check_denied("the eleventh call", &eleventh);
+        check_told(
+            "the eleventh call",
+            &eleventh,
+            "its 10 calls are used up; `fact plugin revoke http",
+        );
+        let stray = call("http_request", json!({ "url": elsewhere })).await;
+        assert_eq!(
+            stray.receipt.over, None,
+            "the one that is over is for another host"
+        );
         assert_eq!(web.used(), [10]);
         assert_eq!(web.server.asked().len(), 10);
         other.knock();
@@ -215,6 +237,12 @@ fn after_its_time_it_is_over() {
             }
             if began >= until {
                 check_denied("too late", &answer);
+                check_told(
+                    "too late",
+                    &answer,
+                    "--until TIME`, with a new end for TIME, renews it",
+                );
+                check_told("too late", &answer, &format!("expired at {until:.0}"));
                 break;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -163,6 +163,7 @@ mod tests {
                 peak_memory: 0,
                 host_calls: 0,
                 fuel: None,
+                over: None,
             },
         }
     }

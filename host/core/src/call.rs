@@ -12,8 +12,8 @@ use fact_types::{CallId, Code, Effects, Error, Limits, Outcome, Receipt, ToolCal
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::Host;
 use crate::usage::Counted;
+use crate::{Host, lapse};
 
 /// Longest wait for a plugin to be mapped or compiled. The largest known component takes 10 s.
 const LOADING_MAX: Duration = Duration::from_secs(60);
@@ -130,6 +130,7 @@ impl Host {
             peak_memory: 0,
             host_calls: 0,
             fuel: None,
+            over: None,
         };
         let mut counted = self.counting().call(&call.tool);
         let result = self
@@ -183,8 +184,10 @@ impl Host {
             let report = self
                 .run(linked, &tool, asked, &arguments, &allowance, receipt)
                 .await;
+            let over = allowance.over(&report.effects);
             self.registry().settle(&plugin, allowance, &report.effects).await;
-            return settle(report, receipt);
+            let result = settle(report, receipt);
+            return lapse::told(result, over, receipt, asked.within.is_some());
         }
         Err(Error::new(
             Code::Unavailable,

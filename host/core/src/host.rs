@@ -256,6 +256,7 @@ impl Host {
                 peak_memory: 0,
                 host_calls: 0,
                 fuel: None,
+                over: None,
             },
         }
     }

@@ -21,6 +21,7 @@ mod config;
 mod environment;
 mod facts;
 mod host;
+mod lapse;
 mod peers;
 mod rights;
 mod usage;

@@ -129,6 +129,10 @@ pub struct Receipt {
     /// Fuel that was used, where it is counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fuel: Option<u64>,
+    /// Where it was refused something: the plugin's grants that have to do with it and are used up or ended, as sentences that
+    /// say how to renew them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub over: Option<String>,
 }
 
 fn micros<S: serde::Serializer>(span: &Duration, s: S) -> Result<S::Ok, S::Error> {

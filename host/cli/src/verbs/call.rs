@@ -157,6 +157,9 @@ fn receipt(receipt: &Receipt) -> String {
         };
         text.push_str(&format!("\n{word:<10}{}", clean(&effect.resource.to_string())));
     }
+    if let Some(over) = &receipt.over {
+        text.push_str(&format!("\nover      {}", one_line(over)));
+    }
     if receipt.effects.is_empty() {
         text.push_str("\neffects   none");
     }

@@ -11,7 +11,20 @@ fn a_used_up_grant_is_told_from_one_that_holds() {
     home.ok(&grant);
     let call = ["call", "sql_query", "statement=SELECT count(*) FROM companies"];
     home.ok(&call);
-    assert_eq!(home.fact(&call).code, 3, "the one call was made");
+    let denied = home.fact(&call);
+    assert_eq!(denied.code, 3, "the one call was made");
+    assert!(
+        denied.err.contains("Over by now: grant 1 `sql:read:finance` by")
+            && denied
+                .err
+                .contains("its one call is used up; `fact plugin revoke sql 'sql:read:finance'` and then")
+            && denied
+                .err
+                .contains("`fact plugin grant sql 'sql:read:finance' --calls 1` renews it"),
+        "{denied:?}"
+    );
+    let denied = home.fact(&[&call[..], &["--receipt"]].concat());
+    assert!(denied.err.contains("\nover      grant 1 "), "{denied:?}");
 
     let again = home.fact(&grant);
     assert_eq!(again.code, 2, "{again:?}");

@@ -1,7 +1,7 @@
 //! The README's commands do what it says, so that it can't grow old unnoticed.
 //!
 //! Every line of a `console` block is a command. Those of `fact` are run, in order, in one home; a comment that says `exit code
-//! N` is believed, and anything else means 0. Those of cargo are what the reader of this has done already.
+//! N` is believed, and anything else means 0. A `toml` block that begins with the name of a file is that file. Those of cargo are what the reader of this has done already.
 
 use std::path::Path;
 
@@ -26,6 +26,20 @@ fn blocks(text: &str, kind: &str) -> Vec<String> {
     lines
 }
 
+/// The `toml` blocks that begin with a file's name, and what is to stand in that file.
+fn files(text: &str) -> Vec<(&str, &str)> {
+    let blocks = text
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next());
+    blocks
+        .filter_map(|block| {
+            let name = block.lines().next()?.strip_prefix("# ")?;
+            name.ends_with(".toml").then_some((name, block))
+        })
+        .collect()
+}
+
 /// The exit code that a line's comment speaks of.
 fn expected(line: &str) -> i32 {
     let said = line
@@ -44,6 +58,11 @@ fn expected(line: &str) -> i32 {
 fn each_command_does_what_is_said() {
     let text = readme();
     let home = Home::new();
+    let files = files(&text);
+    assert!(!files.is_empty(), "the README shows a policy file");
+    for (name, text) in files {
+        std::fs::write(home.path().join(name), text).unwrap();
+    }
     let mut said = String::new();
     let mut ran_any = 0;
     for line in blocks(&text, "console") {
