@@ -34,7 +34,8 @@ pub use environment::{Layer, variables};
 pub use fact_policy as policy;
 pub use fact_registry::{
     Added, Change, ChangeKind, DropIn, DropInEvent, Fate, Found, Grant, InstallOptions, Installed,
-    LimitPolicy, Plugin, PluginLimits, Registry, Scope, Source, Tool, Update, VersionRow, read_manifest,
+    LimitPolicy, Plugin, PluginLimits, Registry, Scope, Source, Tool, ToolChange, ToolDiff, ToolPart,
+    ToolSide, ToolSideState, Update, Verdict, VersionRow, read_manifest,
 };
 pub use fact_runtime::{Compiling, compile_child};
 pub use fact_store::ToolUsage;

@@ -17,6 +17,7 @@ mod plugin;
 mod prepare;
 mod schema;
 mod source;
+mod tool_diff;
 mod update;
 
 use std::collections::BTreeMap;
@@ -39,8 +40,9 @@ pub use install::{InstallOptions, Installed};
 pub use limits::{LimitPolicy, PluginLimits};
 pub use manifest::read as read_manifest;
 pub use plugin::{Active, Plugin, Tool};
-pub use schema::{Direction, Misfit, Schema, SchemaChange, compare};
+pub use schema::{Direction, Misfit, Schema, SchemaChange, Verdict, compare};
 pub use source::Source;
+pub use tool_diff::{ToolChange, ToolDiff, ToolPart, ToolSide, ToolSideState, compare_tools};
 pub use update::{Fate, Update};
 
 use components::Components;

@@ -59,16 +59,21 @@ impl Tool {
     /// # Errors
     /// When the schema that was checked at installation can't be used any more: a fault of the host.
     pub fn schema(&self) -> Result<Arc<Schema>, Error> {
-        // A thousand tools are known by name long before one of them is called.
-        let key = self
-            .schema_key
-            .get_or_init(|| Schemas::key(&self.spec.input_schema));
-        SCHEMAS.get(*key, &self.spec.input_schema).map_err(|why| {
+        self.compile().map_err(|why| {
             Error::new(
                 Code::BadComponent,
                 format!("The tool `{}` can't be used: {why}.", self.id),
             )
         })
+    }
+
+    /// The same, with what is wrong with the schema as part of a sentence.
+    pub(crate) fn compile(&self) -> Result<Arc<Schema>, String> {
+        // A thousand tools are known by name long before one of them is called.
+        let key = self
+            .schema_key
+            .get_or_init(|| Schemas::key(&self.spec.input_schema));
+        SCHEMAS.get(*key, &self.spec.input_schema)
     }
 }
 

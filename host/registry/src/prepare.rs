@@ -214,8 +214,9 @@ impl Registry {
             )
         };
         let plugin = Plugin::new(prepared.row(), Vec::new(), &self.limits).map_err(unusable)?;
-        for tool in plugin.tools.values() {
-            tool.schema()?;
+        for (name, tool) in &plugin.tools {
+            tool.compile()
+                .map_err(|why| unusable(format!("of its tool `{name}`, {why}")))?;
         }
         self.runtime
             .link(compiled, Grants::default(), &plugin.limits)

@@ -272,7 +272,7 @@ impl Registry {
 }
 
 /// The tools that have another name, from and to.
-fn renamed(changes: &[Change]) -> Vec<(ToolName, ToolName)> {
+pub(crate) fn renamed(changes: &[Change]) -> Vec<(ToolName, ToolName)> {
     let pair = |change: &Change| {
         let (before, after) = (change.before.as_deref()?, change.after.as_deref()?);
         Some((before.parse().ok()?, after.parse().ok()?))
@@ -284,7 +284,8 @@ fn renamed(changes: &[Change]) -> Vec<(ToolName, ToolName)> {
         .collect()
 }
 
-fn read(manifest: &str) -> Result<Manifest, Error> {
+/// A manifest of the store.
+pub(crate) fn read(manifest: &str) -> Result<Manifest, Error> {
     serde_json::from_str(manifest).map_err(|error| {
         tracing::error!(%error, "a stored manifest can't be read");
         Error::internal()

@@ -1,5 +1,6 @@
 //! `fact tool`.
 
+mod diff;
 mod search;
 mod stats;
 
@@ -30,6 +31,8 @@ pub(crate) enum Tool {
     },
     /// Find the tools that do something, the likeliest first.
     Search(search::Search),
+    /// Compare a tool of two versions of its plugin: whom does the new one break?
+    Diff(diff::Diff),
     /// Show how often tools were called, how well, and how long it took.
     Stats(stats::Stats),
     /// Let a tool be called again.
@@ -50,6 +53,7 @@ impl Tool {
             Tool::List { plugin } => list(context, plugin).await,
             Tool::Show { tool } => show(context, &tool).await,
             Tool::Search(search) => search.run(context).await,
+            Tool::Diff(diff) => diff.run(context).await,
             Tool::Stats(stats) => stats.run(context).await,
             Tool::Enable { tool } => enable(context, &tool, true).await,
             Tool::Disable { tool } => enable(context, &tool, false).await,

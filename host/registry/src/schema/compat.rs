@@ -2,17 +2,23 @@
 //!
 //! A change makes a schema *narrower* (some value that fitted does not fit any more), *wider* (some value fits that did not),
 //! both, or neither. Whoever sends arguments is broken by a narrower schema of the input; whoever reads answers is broken by a
-//! wider schema of the output. What this file does not understand counts as both.
+//! wider schema of the output. Where it can't be told, that is what is said, and nothing is guessed.
 //!
-//! One thing is judged as people do rather than by the letter: a property that is new and optional breaks nobody's arguments,
-//! even where the old schema let anything pass under its name.
+//! "Compatible" is proven. "Breaking" is what the schemas say by the letter: that no caller ever sent what no longer fits is
+//! possible, and nothing that a schema can tell. One thing is judged as people do: a property that is new and optional breaks
+//! nobody, even where the old schema let anything pass under its name.
 
+mod alternatives;
 mod bounds;
+mod effect;
+mod words;
 
 use std::collections::BTreeSet;
 
+use effect::Effect;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use words::{changed, escape, for_readers, shown};
 
 /// Which way the values go that a schema describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +37,20 @@ pub struct SchemaChange {
     pub path: String,
     /// What changed, in words.
     pub what: String,
-    /// Someone who relied on the old schema may fail with the new one.
-    pub breaking: bool,
+    /// What it means for those who relied on the old schema.
+    pub verdict: Verdict,
+}
+
+/// What a change means for those who relied on what was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Nothing that worked fails.
+    Compatible,
+    /// It can't be decided.
+    Unknown,
+    /// Something that worked fails.
+    Breaking,
 }
 
 /// Most differences that are told. Two schemas with more have little in common.
@@ -44,24 +62,8 @@ const MAX_STEPS: usize = 20_000;
 /// How deep it goes. The stack bounds it; schemas of tools have some ten levels.
 const MAX_DEPTH: usize = 60;
 
-/// Longest value that a sentence repeats, in characters.
-const SHOWN: usize = 60;
-
-/// What a change does to the set of values that fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Effect {
-    /// Nothing: it is for readers.
-    None,
-    /// Some values that fitted do not.
-    Narrower,
-    /// Some values fit that did not.
-    Wider,
-    /// Both, or it can't be told.
-    Unknown,
-}
-
 /// Keywords that say nothing about which values fit.
-const FOR_READERS: [&str; 9] = [
+const FOR_READERS: [&str; 10] = [
     "title",
     "description",
     "default",
@@ -70,6 +72,7 @@ const FOR_READERS: [&str; 9] = [
     "deprecated",
     "readOnly",
     "writeOnly",
+    "contentEncoding",
     "contentMediaType",
 ];
 
@@ -77,8 +80,7 @@ const FOR_READERS: [&str; 9] = [
 const HOLDERS: [&str; 2] = ["$defs", "definitions"];
 
 /// Keywords whose subschemas do not simply make a schema narrower when they become narrower.
-const ENTANGLED: [&str; 9] = [
-    "oneOf",
+const ENTANGLED: [&str; 8] = [
     "not",
     "if",
     "then",
@@ -89,9 +91,12 @@ const ENTANGLED: [&str; 9] = [
     "dependentSchemas",
 ];
 
+/// Keywords of objects and lists that see what others at the same value have looked at: everything beside them counts.
+const SEEING: [&str; 2] = ["unevaluatedProperties", "unevaluatedItems"];
+
 /// The differences between an old schema and a new one, in order of their places in the old. None when they are the same.
 ///
-/// It takes bounded time and memory; where a bound ends it, the last change says so, and counts as breaking.
+/// It takes bounded time and memory; where a bound ends it, a change says so, and its verdict is that nothing is known.
 pub fn compare(old: &Value, new: &Value, direction: Direction) -> Vec<SchemaChange> {
     if old == new {
         return Vec::new();
@@ -102,32 +107,35 @@ pub fn compare(old: &Value, new: &Value, direction: Direction) -> Vec<SchemaChan
         steps: 0,
         found: Vec::new(),
         seen: BTreeSet::new(),
+        seen_literal: BTreeSet::new(),
+        literal: false,
     };
-    walk.schemas("", Some(old), Some(new), 0);
+    if has_bases(old) || has_bases(new) {
+        walk.tell(
+            "",
+            "it has an `$id` inside, which gives references another meaning",
+            Effect::UNKNOWN,
+        );
+    } else {
+        walk.schemas("", Some(old), Some(new), 0);
+    }
     let mut changes: Vec<SchemaChange> = walk
         .found
         .into_iter()
         .map(|(path, what, effect)| SchemaChange {
             path,
             what,
-            breaking: match (direction, effect) {
-                (_, Effect::None)
-                | (Direction::Input, Effect::Wider)
-                | (Direction::Output, Effect::Narrower) => false,
-                (Direction::Input, Effect::Narrower)
-                | (Direction::Output, Effect::Wider)
-                | (_, Effect::Unknown) => true,
-            },
+            verdict: effect.verdict(direction),
         })
         .collect();
     if changes.len() > MAX_CHANGES {
-        // Those that break come first when there is no room for all.
-        changes.sort_by_key(|change| !change.breaking);
+        // The worst come first when there is no room for all.
+        changes.sort_by_key(|change| std::cmp::Reverse(change.verdict));
         changes.truncate(MAX_CHANGES);
         changes.push(SchemaChange {
             path: String::new(),
             what: "there are more changes than are told".to_owned(),
-            breaking: true,
+            verdict: Verdict::Unknown,
         });
     }
     changes
@@ -144,6 +152,10 @@ struct Walk<'s> {
     /// Pairs of references that were followed. Recursive schemas come back to the same pair: what differs there is told
     /// already.
     seen: BTreeSet<(&'s str, &'s str)>,
+    /// The same where it goes by the letter.
+    seen_literal: BTreeSet<(&'s str, &'s str)>,
+    /// It goes by the letter: nothing is judged as people do. So it is below keywords for which any difference counts.
+    literal: bool,
 }
 
 /// What a schema that lets everything pass looks like.
@@ -151,8 +163,9 @@ static EVERYTHING: Value = Value::Bool(true);
 
 impl<'s> Walk<'s> {
     fn tell(&mut self, path: &str, what: impl Into<String>, effect: Effect) {
-        // A few more than are shown, so that the caller sees that there are more.
-        if self.found.len() <= 2 * MAX_CHANGES {
+        // More than are shown, so that the caller sees that there are more; what is for readers fills no place of the others.
+        let most = if effect == Effect::NONE { 2 } else { 4 } * MAX_CHANGES;
+        if self.found.len() <= most {
             self.found.push((path.to_owned(), what.into(), effect));
         }
     }
@@ -164,19 +177,19 @@ impl<'s> Walk<'s> {
         if self.steps > MAX_STEPS || depth > MAX_DEPTH {
             // Once is enough.
             if self.steps <= MAX_STEPS + 1 {
-                self.tell(path, "it is too large to be compared", Effect::Unknown);
+                self.tell(path, "it is too large to be compared", Effect::UNKNOWN);
             }
             return;
         }
         match (old, new) {
             (Value::Bool(old), Value::Bool(new)) => match (old, new) {
-                (true, false) => self.tell(path, "nothing fits any more", Effect::Narrower),
-                (false, true) => self.tell(path, "anything fits now", Effect::Wider),
+                (true, false) => self.tell(path, "nothing fits any more", Effect::NARROWER),
+                (false, true) => self.tell(path, "anything fits now", Effect::WIDER),
                 _ => {}
             },
-            (Value::Bool(false), Value::Object(_)) => self.tell(path, "it may be there now", Effect::Wider),
+            (Value::Bool(false), Value::Object(_)) => self.tell(path, "it may be there now", Effect::WIDER),
             (Value::Object(_), Value::Bool(false)) => {
-                self.tell(path, "nothing fits any more", Effect::Narrower)
+                self.tell(path, "nothing fits any more", Effect::NARROWER)
             }
             (Value::Bool(true), Value::Object(new)) => self.objects(path, empty(), new, depth),
             (Value::Object(old), Value::Bool(true)) => self.objects(path, old, empty(), depth),
@@ -185,7 +198,7 @@ impl<'s> Walk<'s> {
             _ => self.tell(
                 path,
                 "it changed to what is no schema, or from it",
-                Effect::Unknown,
+                Effect::UNKNOWN,
             ),
         }
     }
@@ -197,11 +210,43 @@ impl<'s> Walk<'s> {
         new: &'s Map<String, Value>,
         depth: usize,
     ) {
+        let sees = |schema: &Map<String, Value>| SEEING.iter().any(|key| schema.contains_key(*key));
+        if !(sees(old) || sees(new)) {
+            return self.all_keywords(path, old, new, depth);
+        }
+        let inner = self.apart(true, |walk| walk.all_keywords(path, old, new, depth));
+        for (path, what, effect) in inner {
+            let effect = if effect == Effect::NONE {
+                effect
+            } else {
+                Effect::UNKNOWN
+            };
+            self.tell(&path, what, effect);
+        }
+    }
+
+    fn all_keywords(
+        &mut self,
+        path: &str,
+        old: &'s Map<String, Value>,
+        new: &'s Map<String, Value>,
+        depth: usize,
+    ) {
         let (old_ref, new_ref) = (reference(old), reference(new));
         if old_ref.is_some() || new_ref.is_some() {
             return self.references(path, (old, old_ref), (new, new_ref), depth);
         }
         self.keywords(path, old, new, depth);
+    }
+
+    /// Compares something and keeps what is found for itself.
+    fn apart(&mut self, literal: bool, compare: impl FnOnce(&mut Self)) -> Vec<Found> {
+        let told = std::mem::take(&mut self.found);
+        let before = self.literal;
+        self.literal |= literal;
+        compare(self);
+        self.literal = before;
+        std::mem::replace(&mut self.found, told)
     }
 
     /// References: what they lead to is compared, and what stands beside them.
@@ -219,7 +264,7 @@ impl<'s> Walk<'s> {
             return self.tell(
                 path,
                 "it has a reference where there was none, or the other way round",
-                Effect::Unknown,
+                Effect::UNKNOWN,
             );
         }
         if both {
@@ -227,7 +272,12 @@ impl<'s> Walk<'s> {
             self.keywords(path, old, new, depth);
         }
         let pair = (old_ref.unwrap_or_default(), new_ref.unwrap_or_default());
-        if both && !self.seen.insert(pair) {
+        let seen = if self.literal {
+            &mut self.seen_literal
+        } else {
+            &mut self.seen
+        };
+        if both && !seen.insert(pair) {
             return;
         }
         let target =
@@ -249,14 +299,14 @@ impl<'s> Walk<'s> {
             | (Some(Side::Value(Value::Object(old))), Some(Side::Map(new))) => {
                 self.steps += 1;
                 if self.steps > MAX_STEPS || depth > MAX_DEPTH {
-                    return self.tell(path, "it is too large to be compared", Effect::Unknown);
+                    return self.tell(path, "it is too large to be compared", Effect::UNKNOWN);
                 }
                 self.objects(path, old, new, depth + 1);
             }
             _ => self.tell(
                 path,
                 "it has a reference that leads nowhere or elsewhere",
-                Effect::Unknown,
+                Effect::UNKNOWN,
             ),
         }
     }
@@ -269,6 +319,14 @@ impl<'s> Walk<'s> {
         depth: usize,
     ) {
         let added = new.keys().filter(|key| !old.contains_key(*key));
+        if self.literal {
+            // One that lets everything pass still counts as having looked at what it passed.
+            let told = |key: &&String| !is_for_readers(key) && !HOLDERS.contains(&key.as_str());
+            let gone = old.keys().filter(|key| !new.contains_key(*key));
+            if let Some(key) = gone.chain(added.clone()).find(told) {
+                self.tell(path, changed(key), Effect::UNKNOWN);
+            }
+        }
         let mut done = false;
         for key in old.keys().chain(added).map(String::as_str) {
             let (before, after) = (old.get(key), new.get(key));
@@ -277,7 +335,7 @@ impl<'s> Walk<'s> {
                 _ if HOLDERS.contains(&key) => {}
                 _ if is_for_readers(key) => {
                     if before != after {
-                        self.tell(path, for_readers(key, before, after), Effect::None);
+                        self.tell(path, for_readers(key, before, after), Effect::NONE);
                     }
                 }
                 // These hang together: each pair is looked at once.
@@ -290,7 +348,7 @@ impl<'s> Walk<'s> {
                     self.schemas(&format!("{path}/*"), before, after, depth + 1);
                 }
                 "allOf" | "prefixItems" => self.all_of(path, key, before, after, depth),
-                "anyOf" => self.any_of(path, before, after, depth),
+                "anyOf" | "oneOf" => self.alternatives(path, key, before, after, depth),
                 _ if ENTANGLED.contains(&key) => self.entangled(path, key, before, after, depth),
                 _ => {
                     if let Some((what, effect)) = bounds::compare(key, old, new) {
@@ -312,23 +370,32 @@ impl<'s> Walk<'s> {
         let (old_members, new_members) = (properties(old), properties(new));
         let (old_needs, new_needs) = (names(old), names(new));
         let (old_others, new_others) = (others(old), others(new));
+        // What is said of names by their form holds beside all this, and changes what "others" are.
+        let by_form = |schema: &Map<String, Value>| {
+            schema
+                .get("patternProperties")
+                .is_some_and(|forms| forms.as_object().is_none_or(|forms| !forms.is_empty()))
+        };
+        let unsure = self.literal || by_form(old) || by_form(new);
         for (name, before) in old_members {
             let path = format!("{path}/{}", escape(name));
-            match new_members.get(name) {
-                Some(after) => self.schemas(&path, Some(before), Some(after), depth + 1),
-                None if *new_others == Value::Bool(false) => {
-                    self.tell(&path, "it is gone, and not allowed any more", Effect::Narrower);
+            match (new_members.get(name), new_others) {
+                (Some(after), _) => self.schemas(&path, Some(before), Some(after), depth + 1),
+                (None, _) if unsure => self.tell(&path, "it is gone", Effect::UNKNOWN),
+                (None, Value::Bool(false)) if *before == Value::Bool(false) => {}
+                (None, Value::Bool(false)) => {
+                    self.tell(&path, "it is gone, and not allowed any more", Effect::NARROWER);
                 }
-                None if *new_others == Value::Bool(true) => {
-                    self.tell(&path, "it is gone; anything passes under its name", Effect::Wider);
+                (None, Value::Bool(true)) => {
+                    self.tell(&path, "it is gone; anything passes under its name", Effect::WIDER);
                 }
-                None => {
+                (None, others) => {
                     self.tell(
                         &path,
                         "it is gone; it falls under what is said of others",
-                        Effect::None,
+                        Effect::NONE,
                     );
-                    self.schemas(&path, Some(before), Some(new_others), depth + 1);
+                    self.schemas(&path, Some(before), Some(others), depth + 1);
                 }
             }
         }
@@ -338,26 +405,30 @@ impl<'s> Walk<'s> {
         {
             let path = format!("{path}/{}", escape(name));
             let needed = new_needs.contains(name.as_str()) && !old_needs.contains(name.as_str());
+            let what = if needed {
+                "it is new, and required"
+            } else {
+                "it is new, and optional"
+            };
             match old_others {
-                _ if needed => self.tell(&path, "it is new, and required", Effect::Narrower),
-                Value::Bool(false) => self.tell(&path, "it is new, and optional", Effect::Wider),
-                Value::Bool(true) => self.tell(&path, "it is new, and optional", Effect::None),
-                _ => {
+                _ if unsure => {
+                    let narrower = if needed { Effect::NARROWER } else { Effect::UNKNOWN };
+                    self.tell(&path, what, narrower.and(Effect::UNKNOWN));
+                }
+                // It could not be there before. If it must be now, neither side understands the other.
+                Value::Bool(false) if needed => self.tell(&path, what, Effect::BOTH),
+                Value::Bool(false) => self.tell(&path, what, Effect::WIDER),
+                Value::Bool(true) if needed => self.tell(&path, what, Effect::NARROWER),
+                Value::Bool(true) => self.tell(&path, what, Effect::NONE),
+                others => {
+                    let effect = if needed { Effect::NARROWER } else { Effect::NONE };
                     self.tell(
                         &path,
-                        "it is new; before, it fell under what was said of others",
-                        Effect::None,
+                        format!("{what}; before, it fell under what was said of others"),
+                        effect,
                     );
-                    self.schemas(&path, Some(old_others), Some(after), depth + 1);
+                    self.schemas(&path, Some(others), Some(after), depth + 1);
                 }
-            }
-            if needed && *old_others == Value::Bool(false) {
-                // It could not be there before, and must be now: neither side understands the other.
-                self.tell(
-                    &path,
-                    "no value of before fits any more, and the other way round",
-                    Effect::Unknown,
-                );
             }
         }
         for name in new_needs.difference(&old_needs) {
@@ -366,7 +437,7 @@ impl<'s> Walk<'s> {
                 self.tell(
                     &format!("{path}/{}", escape(name)),
                     "it is required now",
-                    Effect::Narrower,
+                    Effect::NARROWER,
                 );
             }
         }
@@ -374,7 +445,7 @@ impl<'s> Walk<'s> {
             self.tell(
                 &format!("{path}/{}", escape(name)),
                 "it is not required any more",
-                Effect::Wider,
+                Effect::WIDER,
             );
         }
         self.schemas(
@@ -405,35 +476,14 @@ impl<'s> Walk<'s> {
                     self.schemas(&path, Some(old), Some(new), depth + 1);
                 }
             }
-            _ => self.tell(path, changed(key), Effect::Unknown),
-        }
-    }
-
-    /// Schemas of which one must fit.
-    fn any_of(&mut self, path: &str, old: Option<&'s Value>, new: Option<&'s Value>, depth: usize) {
-        let (Some(old), Some(new)) = (list(old), list(new)) else {
-            let effect = match (old, new) {
-                (None, Some(Value::Array(_))) => Effect::Narrower,
-                (Some(Value::Array(_)), None) => Effect::Wider,
-                _ => Effect::Unknown,
-            };
-            return self.tell(path, changed("anyOf"), effect);
-        };
-        if old.len() == new.len() {
-            for (old, new) in old.iter().zip(new) {
-                self.schemas(path, Some(old), Some(new), depth + 1);
+            (None, Some(_)) if key == "allOf" && old.is_none() => {
+                self.tell(path, changed(key), Effect::NARROWER)
             }
-            return;
+            (Some(_), None) if key == "allOf" && new.is_none() => {
+                self.tell(path, changed(key), Effect::WIDER)
+            }
+            _ => self.tell(path, changed(key), Effect::UNKNOWN),
         }
-        let (longer, shorter, effect, what) = if new.len() > old.len() {
-            (new, old, Effect::Wider, "it has more alternatives")
-        } else {
-            (old, new, Effect::Narrower, "it has fewer alternatives")
-        };
-        // References may lead elsewhere though they read the same.
-        let plain = !longer.iter().chain(shorter).any(refers);
-        let kept = plain && shorter.iter().all(|one| longer.contains(one));
-        self.tell(path, what, if kept { effect } else { Effect::Unknown });
     }
 
     /// Keywords in which a narrower subschema may make the whole wider: only what is for readers may differ in them.
@@ -445,10 +495,36 @@ impl<'s> Walk<'s> {
         new: Option<&'s Value>,
         depth: usize,
     ) {
-        let told = std::mem::take(&mut self.found);
-        // What was told elsewhere has another meaning here.
-        let seen = std::mem::take(&mut self.seen);
-        let alike = match (old, new) {
+        match (old, new) {
+            // One that is new or gone is one more or one less that must hold. Not so where it decides what "others" are.
+            (None, Some(_)) if !matches!(key, "patternProperties" | "contains") => {
+                return self.tell(path, changed(key), Effect::NARROWER.perhaps());
+            }
+            (Some(_), None) if !matches!(key, "patternProperties" | "contains") => {
+                return self.tell(path, changed(key), Effect::WIDER.perhaps());
+            }
+            _ => {}
+        }
+        let mut alike = false;
+        let inner = self.apart(true, |walk| {
+            alike = walk.side_by_side(path, key, (old, new), depth)
+        });
+        if alike && inner.iter().all(|(_, _, effect)| *effect == Effect::NONE) {
+            self.found.extend(inner);
+        } else {
+            self.tell(path, changed(key), Effect::UNKNOWN);
+        }
+    }
+
+    /// Compares the subschemas of an entangled keyword in their order. False: there are not as many on both sides.
+    fn side_by_side(
+        &mut self,
+        path: &str,
+        key: &str,
+        (old, new): (Option<&'s Value>, Option<&'s Value>),
+        depth: usize,
+    ) -> bool {
+        match (old, new) {
             (Some(Value::Array(old)), Some(Value::Array(new))) if old.len() == new.len() => {
                 for (old, new) in old.iter().zip(new) {
                     self.schemas(path, Some(old), Some(new), depth + 1);
@@ -461,7 +537,7 @@ impl<'s> Walk<'s> {
                 for (name, old) in old {
                     self.schemas(path, Some(old), new.get(name), depth + 1);
                 }
-                old.keys().eq(new.keys())
+                old.len() == new.len() && old.keys().all(|name| new.contains_key(name))
             }
             (
                 Some(old @ (Value::Object(_) | Value::Bool(_))),
@@ -471,13 +547,6 @@ impl<'s> Walk<'s> {
                 true
             }
             (old, new) => old == new,
-        };
-        let inner = std::mem::replace(&mut self.found, told);
-        self.seen = seen;
-        if alike && inner.iter().all(|(_, _, effect)| *effect == Effect::None) {
-            self.found.extend(inner);
-        } else {
-            self.tell(path, changed(key), Effect::Unknown);
         }
     }
 }
@@ -497,15 +566,6 @@ fn reference(schema: &Map<String, Value>) -> Option<&str> {
     schema
         .get("$ref")
         .map(|reference| reference.as_str().unwrap_or_default())
-}
-
-/// Whether there is a reference in it.
-fn refers(value: &Value) -> bool {
-    match value {
-        Value::Object(map) => map.contains_key("$ref") || map.values().any(refers),
-        Value::Array(list) => list.iter().any(refers),
-        _ => false,
-    }
 }
 
 fn properties(schema: &Map<String, Value>) -> &Map<String, Value> {
@@ -539,42 +599,23 @@ fn is_for_readers(key: &str) -> bool {
     FOR_READERS.contains(&key)
 }
 
-/// A name as a part of a JSON pointer.
-fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
-}
-
-fn changed(key: &str) -> String {
-    format!("`{}` changed", shown_text(key))
-}
-
-fn for_readers(key: &str, before: Option<&Value>, after: Option<&Value>) -> String {
-    match (key, before, after) {
-        ("default", None, Some(after)) => format!("{} is meant where it is left out", shown(after)),
-        ("default", Some(before), Some(after)) => {
-            format!(
-                "where it is left out, {} is meant, and no longer {}",
-                shown(after),
-                shown(before)
-            )
+/// Whether a part of it, and not only the whole, names what its references start from.
+fn has_bases(schema: &Value) -> bool {
+    fn named(value: &Value) -> bool {
+        match value {
+            Value::Object(map) => {
+                map.get("$id")
+                    .or_else(|| map.get("id"))
+                    .is_some_and(Value::is_string)
+                    || map.values().any(named)
+            }
+            Value::Array(list) => list.iter().any(named),
+            _ => false,
         }
-        ("default", Some(_), None) => {
-            "nothing is said any more of what is meant where it is left out".to_owned()
-        }
-        ("description" | "title", ..) => format!("its {key} changed"),
-        _ => changed(key),
     }
-}
-
-/// A value in a sentence.
-fn shown(value: &Value) -> String {
-    shown_text(&value.to_string())
-}
-
-fn shown_text(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
-        None => text.to_owned(),
+    match schema {
+        Value::Object(map) => map.values().any(named),
+        _ => false,
     }
 }
 

@@ -5,7 +5,7 @@ mod compat;
 mod weight;
 
 pub(crate) use cache::{KEPT_MAX, Schemas};
-pub use compat::{Direction, SchemaChange, compare};
+pub use compat::{Direction, SchemaChange, Verdict, compare};
 
 use fact_types::{Code, Error};
 use jsonschema::{PatternOptions, Validator};

@@ -96,7 +96,8 @@ pub(super) fn looks(schema: &Value) -> Result<u64, String> {
             .fold(0u64, |sum, count| sum.saturating_add(*count));
         if sum > MAX_LOOKS {
             return Err(format!(
-                "its input schema looks at one value more than {MAX_LOOKS} times; make it simpler"
+                "its input schema may look at one value more than {MAX_LOOKS} times, and a check can't be interrupted; \
+                 its author has to make it simpler, with fewer `$ref`, `anyOf`, `oneOf` and `allOf` below one another"
             ));
         }
         most = most.max(sum);
@@ -135,7 +136,9 @@ impl Walk {
             }
             self.work += 1;
             if self.work > MAX_EFFORT {
-                return Err("its input schema is too complex to be judged; make it simpler".to_owned());
+                return Err("its input schema is too complex to be judged; its author has to make it simpler, with fewer `$ref`, `anyOf`, \
+                    `oneOf` and `allOf` below one another"
+                    .to_owned());
             }
         }
         Ok(closed)
