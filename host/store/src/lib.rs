@@ -3,6 +3,7 @@
 //! - [`Store`]: what the host itself keeps, in `fact.db`: installed plugins and their grants. It survives being killed at
 //!   any moment, and several processes may share it.
 //! - [`Databases`]: the databases that plugins may reach, each statement checked by the engine against the plugin's grants.
+//! - [`CacheFile`]: what the host's cache keeps on disk, sealed, in `cache.db`.
 //! - [`demo`]: a small finance database to try things on.
 //!
 //! This is the only crate that speaks to SQLite; its types do not show through.
@@ -33,12 +34,14 @@
 //! # }
 //! ```
 
+mod cache;
 pub mod demo;
 mod search;
 mod sql;
 mod store;
 mod usage;
 
+pub use cache::{CacheBatch, CacheBounds, CacheFile, CacheRow, CacheTotals, CallRow, RowId, Trimmed};
 pub use search::{Hit, ToolDoc, ToolIndex};
 pub use sql::{
     Changed, Column, DatabaseConfig, Databases, Plan, Rows, Sample, SqlError, SqlErrorKind, SqlLimits, Table,

@@ -65,6 +65,21 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether the file is no database, or a broken one.
+    pub(crate) fn damaged(&self) -> bool {
+        let StoreError::Database { source, .. } = self else {
+            return false;
+        };
+        matches!(
+            source
+                .downcast_ref::<rusqlite::Error>()
+                .and_then(rusqlite::Error::sqlite_error_code),
+            Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt)
+        )
+    }
+}
+
 /// Says what was being done when SQLite failed.
 pub(crate) trait Doing<T> {
     fn doing(self, doing: &'static str) -> Result<T, StoreError>;
@@ -148,7 +163,7 @@ impl Store {
     /// # Errors
     /// When the folder can't be made or used, or the store was written by a later program.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
-        create(data_dir).map_err(StoreError::Create)?;
+        create(data_dir, Self::FILE).map_err(StoreError::Create)?;
         let path = std::path::absolute(data_dir)
             .map_err(StoreError::Create)?
             .join(Self::FILE);
@@ -299,7 +314,7 @@ pub(crate) fn make_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(unix)]
-fn create(data_dir: &Path) -> std::io::Result<()> {
+pub(crate) fn create(data_dir: &Path, file: &str) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     make_folder(data_dir)?;
     // SQLite gives the files beside it the mode of this one.
@@ -307,16 +322,16 @@ fn create(data_dir: &Path) -> std::io::Result<()> {
         .append(true)
         .create(true)
         .mode(0o600)
-        .open(data_dir.join(Store::FILE))
+        .open(data_dir.join(file))
         .map(|_| ())
 }
 
 #[cfg(not(unix))]
-fn create(data_dir: &Path) -> std::io::Result<()> {
+pub(crate) fn create(data_dir: &Path, _file: &str) -> std::io::Result<()> {
     make_folder(data_dir)
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
     const DOING: &str = "open the store";
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
