@@ -26,7 +26,8 @@ pub(crate) fn ended(answer: &Answer) -> &'static str {
 pub(crate) fn survived(answer: &Answer) -> Option<Finding> {
     let error = answer.result.as_ref().err()?;
     let check = match error.code {
-        Code::Crashed => Check::NoCrash,
+        // A claim that it breaks is a bug like any other.
+        Code::Crashed | Code::EffectViolation => Check::NoCrash,
         // The host's fault, or one that the plugin brought about: neither may be.
         Code::Internal | Code::BadComponent | Code::Config | Code::Conflict => Check::NoCrash,
         Code::Deadline | Code::Memory | Code::OutputLimit | Code::LogLimit | Code::CallLimit | Code::Fuel => {

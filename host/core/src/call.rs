@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fact_registry::{Allowance, Plugin, Tool};
-use fact_runtime::{CallInput, CallReport, Failure, Linked, MAX_ARGUMENTS, Nesting};
+use fact_runtime::{CallInput, CallReport, Failure, Linked, MAX_ARGUMENTS, Nesting, Trace};
 use fact_types::{CallId, Code, Effects, Error, Limits, Outcome, Receipt, ToolCall, ToolOutput};
 use serde::Serialize;
 use serde_json::Value;
@@ -29,6 +29,9 @@ pub struct Answer {
     pub result: Result<Outcome, Error>,
     /// What the host saw of the call.
     pub receipt: Receipt,
+    /// What the result rests on: see [`Host::still_true`].
+    #[serde(skip)]
+    pub trace: Arc<Trace>,
 }
 
 fn result<S: serde::Serializer>(result: &Result<Outcome, Error>, s: S) -> Result<S::Ok, S::Error> {
@@ -132,16 +135,26 @@ impl Host {
             fuel: None,
             over: None,
         };
+        let mut trace = Arc::default();
         let mut counted = self.counting().call(&call.tool);
         let result = self
-            .walk(Asked { call: &call, within }, &mut receipt, &mut counted)
+            .walk(
+                Asked { call: &call, within },
+                &mut receipt,
+                &mut counted,
+                &mut trace,
+            )
             .await
             .map_err(|error| error.with_call(receipt.call_id));
         receipt.total = started.elapsed();
         counted.end(&result);
         drop(counted);
         record(&result, &receipt);
-        Answer { result, receipt }
+        Answer {
+            result,
+            receipt,
+            trace,
+        }
     }
 
     /// Calls a tool by its full name. `arguments` must be a JSON object.
@@ -165,6 +178,7 @@ impl Host {
         asked: Asked<'_>,
         receipt: &mut Receipt,
         counted: &mut Counted<'_>,
+        trace: &mut Arc<Trace>,
     ) -> Result<Outcome, Error> {
         let call = asked.call;
         // What runs may go on to its end while the host stops, and so may what it needs for that.
@@ -181,11 +195,12 @@ impl Host {
                 continue;
             };
             let allowance = self.allow(&plugin, &tool, call).await?;
-            let report = self
+            let mut report = self
                 .run(linked, &tool, asked, &arguments, &allowance, receipt)
                 .await;
             let over = allowance.over(&report.effects);
             self.registry().settle(&plugin, allowance, &report.effects).await;
+            *trace = Arc::new(std::mem::take(&mut report.trace));
             let result = settle(report, receipt);
             return lapse::told(result, over, receipt, asked.within.is_some());
         }
@@ -247,7 +262,9 @@ impl Host {
             arguments,
             resume: resume.as_deref(),
             export: tool.spec.export.as_deref(),
-            grants: allowance.grants.as_ref(),
+            grants: Some(&allowance.grants),
+            principal: &call.principal,
+            reads_only: tool.spec.annotations.read_only,
         };
         self.runtime().call(linked, &limits, input, self.stopped()).await
     }

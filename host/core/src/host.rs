@@ -258,6 +258,7 @@ impl Host {
                 fuel: None,
                 over: None,
             },
+            trace: Arc::default(),
         }
     }
 }

@@ -42,6 +42,7 @@ impl Peers for WayBack {
                 Err(error) => PeerAnswer {
                     result: Err(error),
                     effects: Effects::default(),
+                    trace: Arc::default(),
                 },
             }
         })
@@ -81,6 +82,7 @@ impl Host {
         PeerAnswer {
             result,
             effects: answer.receipt.effects,
+            trace: answer.trace,
         }
     }
 }

@@ -18,10 +18,9 @@ const OVER_MAX: usize = 20;
 const TOLD_MAX: usize = 3;
 
 /// What a call may do.
-#[derive(Default)]
 pub struct Allowance {
-    /// The grants that hold. None: all that the plugin has.
-    pub grants: Option<Arc<Grants>>,
+    /// The grants that hold.
+    pub grants: Arc<Grants>,
     /// The places, among the plugin's grants, of those that hold without being counted.
     free: Vec<usize>,
     /// The places of those that hold because this call took a use.
@@ -89,7 +88,12 @@ impl Registry {
         principal: &Principal,
     ) -> Result<Allowance, Error> {
         if !plugin.has_terms {
-            return Ok(Allowance::default());
+            return Ok(Allowance {
+                grants: Arc::clone(plugin.all_grants()),
+                free: Vec::new(),
+                taken: Vec::new(),
+                over: Vec::new(),
+            });
         }
         let now = Timestamp::now();
         let (mut free, mut counted, mut over) = (Vec::new(), Vec::new(), Vec::new());
@@ -148,11 +152,30 @@ impl Registry {
             .filter_map(|at| plugin.grants.get(*at))
             .map(|grant| &grant.capability);
         Ok(Allowance {
-            grants: Some(Arc::new(Grants::new(grants))),
+            grants: Arc::new(Grants::new(grants)),
             free,
             taken,
             over,
         })
+    }
+
+    /// The grants that a call would have now, without taking a use of any. None: that depends on grants that are counted, and
+    /// what is left of those only a call can tell.
+    pub fn standing(&self, plugin: &Plugin, tool: &ToolName, principal: &Principal) -> Option<Arc<Grants>> {
+        if !plugin.has_terms {
+            return Some(Arc::clone(plugin.all_grants()));
+        }
+        let now = Timestamp::now();
+        let mut held = Vec::new();
+        for grant in &plugin.grants {
+            match grant.holds(tool, principal, now) {
+                Ok(()) if grant.terms.calls.is_some() => return None,
+                Err(Lapse::UsedUp(_)) => return None,
+                Ok(()) => held.push(&grant.capability),
+                Err(_) => {}
+            }
+        }
+        Some(Arc::new(Grants::new(held)))
     }
 
     /// Gives back the uses of grants that a call did not make use of, and notes which it did. Not called for a call that was

@@ -35,6 +35,7 @@ pub struct Plugin {
     pub(crate) limits: Limits,
     active: Arc<AtomicU64>,
     linked: OnceCell<Linked>,
+    all: OnceLock<Arc<Grants>>,
 }
 
 /// The compiled schemas of all tools. What a schema compiles to depends on nothing else, so hosts in one process share it.
@@ -106,7 +107,14 @@ impl Plugin {
             limits,
             active: Arc::default(),
             linked: OnceCell::new(),
+            all: OnceLock::new(),
         })
+    }
+
+    /// Everything that the plugin was granted, whatever its terms.
+    pub(crate) fn all_grants(&self) -> &Arc<Grants> {
+        self.all
+            .get_or_init(|| Arc::new(Grants::new(self.grants.iter().map(|grant| &grant.capability))))
     }
 
     /// Counts calls together with those of what this plugin was before.
@@ -149,8 +157,7 @@ impl Plugin {
             let loaded = tokio::task::spawn_blocking(move || {
                 let digest = plugin.row.digest;
                 let compiled = runtime.load(digest, &plugin.limits, || components.get(digest))?;
-                let grants = Grants::new(plugin.grants.iter().map(|grant| &grant.capability));
-                runtime.link(&compiled, grants, &plugin.limits)
+                runtime.link(&compiled, Arc::clone(plugin.all_grants()), &plugin.limits)
             });
             match loaded.await {
                 Ok(Ok(linked)) => Ok(linked),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fact_types::{Blob, CallId, Code, Content, Effects, Limits, Link, Outcome, PluginName, ToolOutput};
+use fact_types::{
+    Blob, CallId, Code, Content, Effects, Limits, Link, Outcome, PluginName, Principal, ToolId, ToolOutput,
+};
 use serde_json::Value;
 use wasmtime::{CallHook, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
@@ -17,6 +19,7 @@ use crate::meter::{Deadline, Exceeded};
 use crate::nesting::Nesting;
 use crate::plain;
 use crate::state::{State, Who};
+use crate::trace::{Scope, Trace};
 
 /// What a call gets.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +40,10 @@ pub struct CallInput<'a> {
     pub resume: Option<&'a str>,
     /// What the call may do: some or all of what the component was linked for. None: all of it.
     pub grants: Option<&'a Arc<Grants>>,
+    /// Who calls.
+    pub principal: &'a Principal,
+    /// The tool says that it changes nothing. It ends when it tries to, and so do the tools that it calls.
+    pub reads_only: bool,
 }
 
 /// A call that did not end well.
@@ -81,6 +88,8 @@ pub struct CallReport {
     pub effects: Effects,
     /// What the tools did that it called, on all levels, under their own plugins' grants.
     pub below: Effects,
+    /// What the result rests on.
+    pub trace: Trace,
     /// Time from having a place to the end, waits for host functions included.
     pub run: Duration,
     /// Most memory that the component had, in bytes.
@@ -97,6 +106,7 @@ impl CallReport {
             result: Err(failure),
             effects: Effects::default(),
             below: Effects::default(),
+            trace: Trace::default(),
             run: Duration::ZERO,
             peak_memory: 0,
             host_calls: 0,
@@ -145,6 +155,10 @@ impl Runtime {
             Ok(store) => store,
             Err(error) => return CallReport::refused(judge(error, "")),
         };
+        store
+            .data()
+            .witness
+            .begin(scope(plugin, grants, input), input.reads_only);
         let running = self.engines.run();
         let ran = tokio::select! {
             ran = tokio::time::timeout_at(deadline.0.into(), guest(&mut store, plugin, input)) => Some(ran),
@@ -170,6 +184,7 @@ impl Runtime {
             result,
             effects: state.witness.take(),
             below: state.witness.take_below(),
+            trace: state.witness.take_trace(),
             run: started.elapsed(),
             peak_memory: state.meter.peak_memory(),
             host_calls: state.meter.host_calls(),
@@ -273,11 +288,17 @@ impl Runtime {
             store.set_fuel(limits.fuel.unwrap_or(u64::MAX))?;
         }
         store.call_hook(|mut context, hook| {
-            if matches!(hook, CallHook::CallingHost) {
-                let state = context.data_mut();
-                // A guest that waits for the host leaves the slow lane to those who compute.
-                state.held.release();
-                state.meter.host_call()?;
+            let state = context.data_mut();
+            match hook {
+                CallHook::CallingHost => {
+                    // A guest that waits for the host leaves the slow lane to those who compute.
+                    state.held.release();
+                    state.meter.host_call()?;
+                }
+                CallHook::ReturningFromHost if state.witness.violated() => {
+                    return Err(Exceeded::ReadOnly.into());
+                }
+                _ => {}
             }
             Ok(())
         });
@@ -301,6 +322,17 @@ impl Runtime {
         });
         Ok(store)
     }
+}
+
+/// As whom the call asks its questions. None: as nobody whom anyone could find again.
+fn scope(plugin: &Linked, grants: &Grants, input: CallInput<'_>) -> Option<Scope> {
+    let tool = ToolId::new(input.plugin.clone(), input.tool.parse().ok()?).ok()?;
+    Some(Scope {
+        tool,
+        principal: input.principal.clone(),
+        component: plugin.digest,
+        grants: grants.fingerprint(),
+    })
 }
 
 /// What a running call occupies.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use fact_types::Capability;
 use fact_types::capability::{EnvGrant, FsGrant, HttpGrant, NetGrant, SqlGrant, ToolGrant};
+use fact_types::{Capability, Digest};
 
 /// The grants of one plugin.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,18 @@ pub struct Grants {
     pub random: bool,
     /// For `fact:plugin/host`.
     pub host: HostGrants,
+    fingerprint: Fingerprint,
+}
+
+/// The digest of the capabilities that the grants were sorted from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fingerprint(Digest);
+
+impl Default for Fingerprint {
+    /// Of nothing at all.
+    fn default() -> Self {
+        Fingerprint(Digest::of(b""))
+    }
 }
 
 /// What a plugin may know of the host.
@@ -44,7 +56,9 @@ impl Grants {
     pub fn new<'a>(capabilities: impl IntoIterator<Item = &'a Capability>) -> Self {
         let (mut http, mut sql, mut net) = (Vec::new(), Vec::new(), Vec::new());
         let mut grants = Grants::default();
+        let mut texts = std::collections::BTreeSet::new();
         for capability in capabilities {
+            texts.insert(capability.to_string());
             match capability {
                 Capability::Http(grant) => http.push(grant.clone()),
                 Capability::Sql(grant) => sql.push(grant.clone()),
@@ -63,7 +77,15 @@ impl Grants {
         grants.http = http.into();
         grants.sql = sql.into();
         grants.net = net.into();
+        let texts: Vec<String> = texts.into_iter().collect();
+        // No capability has a line break in it: paths that do are refused where they are parsed.
+        grants.fingerprint = Fingerprint(Digest::of(texts.join("\n").as_bytes()));
         grants
+    }
+
+    /// The same for the same capabilities, in whatever order they were granted; another one for others.
+    pub fn fingerprint(&self) -> Digest {
+        self.fingerprint.0
     }
 
     /// Whether this host has an import that a capability of this kind opens.

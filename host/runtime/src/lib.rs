@@ -25,6 +25,7 @@ mod nobody;
 mod peers;
 mod plain;
 mod state;
+mod trace;
 mod witness;
 
 use std::path::PathBuf;
@@ -43,6 +44,7 @@ pub use grants::{Grants, HostGrants};
 pub use link::Linked;
 pub use nesting::{CALLS_MAX, DEPTH_MAX, Nesting};
 pub use peers::{PeerAnswer, PeerCall, Peers};
+pub use trace::{Fleeting, Scope, Scopes, Seen, Trace, Verdict};
 
 use compiler::Compilations;
 use engine::Engines;

@@ -62,7 +62,13 @@ impl Runtime {
     /// # Errors
     /// When the component exports neither the plugin contract nor a function that can be a tool; when it imports WASI or the
     /// contract in a version that this host does not speak, or something that is no function.
-    pub fn link(&self, compiled: &Compiled, grants: Grants, limits: &Limits) -> Result<Linked, LoadError> {
+    pub fn link(
+        &self,
+        compiled: &Compiled,
+        grants: impl Into<Arc<Grants>>,
+        limits: &Limits,
+    ) -> Result<Linked, LoadError> {
+        let grants = grants.into();
         let engine = self.engines.get(compiled.kind)?;
         let mut linker = Linker::<State>::new(engine);
         let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
@@ -77,7 +83,7 @@ impl Runtime {
         };
         Ok(Linked {
             entry,
-            grants: Arc::new(grants),
+            grants,
             kind: compiled.kind,
             digest: compiled.digest,
             places: Arc::new(Semaphore::new(limits.concurrency.max(1) as usize)),

@@ -21,6 +21,8 @@ pub(crate) enum Exceeded {
     Log,
     #[error("a larger answer than the limit")]
     Output,
+    #[error("it declares that it only reads, and tried to change something")]
+    ReadOnly,
 }
 
 impl Exceeded {
@@ -31,6 +33,7 @@ impl Exceeded {
             Exceeded::HostCalls => Code::CallLimit,
             Exceeded::Log => Code::LogLimit,
             Exceeded::Output => Code::OutputLimit,
+            Exceeded::ReadOnly => Code::EffectViolation,
         }
     }
 }

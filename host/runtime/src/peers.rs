@@ -1,11 +1,13 @@
 //! The way from a component to the tools of others.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use fact_types::{Effects, Error, PluginName, ToolId, ToolOutput};
 use serde_json::{Map, Value};
 
 use crate::nesting::Nesting;
+use crate::trace::Trace;
 
 /// Calls that plugins make to tools. The runtime has checked that the plugin was granted the tool, and that the tree of
 /// calls stays within its bounds; everything that holds for any other call is for the implementation to check again.
@@ -34,4 +36,6 @@ pub struct PeerAnswer {
     pub result: Result<ToolOutput, Error>,
     /// What the call did, on all levels below too.
     pub effects: Effects,
+    /// What its result rests on.
+    pub trace: Arc<Trace>,
 }

@@ -1,12 +1,16 @@
 //! The one place where effects are noted.
 //!
 //! Every host function of every import tells the witness what it did, before the guest hears of it. Nothing else writes
-//! effects, and no import reaches the world without passing here.
+//! effects, and no import reaches the world without passing here. With an effect comes the answer that the guest got, where
+//! it can be asked for again: see [`Trace`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fact_types::{Access, Effects, Resource};
+use fact_types::{Access, Effect, Effects, Resource};
+
+use crate::trace::files::{At, Unkept, Watch};
+use crate::trace::{Fleeting, Read, Recorder, Scope, Trace};
 
 /// The witness of one call. Clones see the same call, for host functions that go on in a task of their own.
 #[derive(Debug, Clone, Default)]
@@ -18,27 +22,118 @@ struct Seen {
     own: Mutex<Effects>,
     /// What calls that it made did, on all levels, under theirs.
     below: Mutex<Effects>,
+    /// What the call learnt, and what the calls learnt that it made.
+    recorder: Mutex<Recorder>,
     /// Whether any write was noted, kept or not.
     wrote: AtomicBool,
+    /// It said that it changes nothing.
+    reads_only: AtomicBool,
+    /// It wanted to, all the same.
+    violated: AtomicBool,
     /// The witness of the call that made this one. It hears at once, so that what a nested call did is known even where
     /// that call is dropped with the one that made it.
     above: Option<Witness>,
 }
 
 impl Witness {
-    /// Notes that something was read.
+    /// Says whose call it is, and whether it may change anything at all.
+    pub(crate) fn begin(&self, scope: Option<Scope>, reads_only: bool) {
+        self.0.reads_only.store(reads_only, Ordering::Release);
+        match scope {
+            Some(scope) => self.recorder(|recorder| recorder.begin(scope)),
+            None => self.recorder(|recorder| recorder.spoil(Fleeting::TooMuch)),
+        }
+    }
+
+    /// Notes that something was read that can't be asked for again.
     pub(crate) fn read(&self, resource: Resource) {
+        self.judged(Access::Read, resource);
+    }
+
+    /// Notes that something was read. Whoever calls this keeps the answer too, with [`keep`](Witness::keep) or
+    /// [`file`](Witness::file).
+    pub(crate) fn touched(&self, resource: Resource) {
         self.note(Access::Read, resource);
     }
 
     /// Notes that something was, or may have been, changed.
     pub(crate) fn wrote(&self, resource: Resource) {
-        self.note(Access::Write, resource);
+        self.judged(Access::Write, resource);
     }
 
     /// Notes that something was refused.
     pub(crate) fn denied(&self, resource: Resource) {
-        self.note(Access::Denied, resource);
+        self.judged(Access::Denied, resource);
+    }
+
+    /// Whether the call may change anything. Where it may not, that it wanted to is noted, and it ends before its guest hears
+    /// of a refusal.
+    pub(crate) fn may_write(&self, resource: &Resource) -> bool {
+        let mut at = self;
+        loop {
+            if at.0.reads_only.load(Ordering::Acquire) {
+                self.denied(resource.clone());
+                // The tool that said so ends, and so does the one that it called.
+                self.0.violated.store(true, Ordering::Release);
+                at.0.violated.store(true, Ordering::Release);
+                return false;
+            }
+            match &at.0.above {
+                Some(above) => at = above,
+                None => return true,
+            }
+        }
+    }
+
+    /// Whether the call wanted to change something although it may not.
+    pub(crate) fn violated(&self) -> bool {
+        self.0.violated.load(Ordering::Acquire)
+    }
+
+    /// Keeps an answer that the guest got.
+    pub(crate) fn keep(&self, read: Read) {
+        self.recorder(|recorder| recorder.saw(read));
+    }
+
+    /// Looks at a path, before the guest does.
+    pub(crate) fn look(&self, at: &At) {
+        self.recorder(|recorder| recorder.look(at));
+    }
+
+    /// Keeps what the guest saw at a path.
+    pub(crate) fn file(&self, at: &At, keep: impl FnOnce(&mut Watch) -> Result<(), Unkept>) {
+        self.recorder(|recorder| recorder.file(at, keep));
+    }
+
+    /// Says why the result can't be proven again.
+    pub(crate) fn spoil(&self, why: Fleeting) {
+        self.recorder(|recorder| recorder.spoil(why));
+    }
+
+    /// Keeps what a call rests on whose result the guest got.
+    pub(crate) fn rest_on(&self, trace: &Trace) {
+        self.recorder(|recorder| recorder.absorb(trace));
+    }
+
+    /// What the call's result rests on, leaving nothing behind.
+    pub(crate) fn take_trace(&self) -> Trace {
+        let mut recorder = self.0.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        recorder.take()
+    }
+
+    fn recorder(&self, act: impl FnOnce(&mut Recorder)) {
+        act(&mut self.0.recorder.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Notes an effect that says by itself that the result can't be proven again.
+    fn judged(&self, access: Access, resource: Resource) {
+        self.recorder(|recorder| {
+            recorder.judge(Effect {
+                access,
+                resource: resource.clone(),
+            });
+        });
+        self.note(access, resource);
     }
 
     /// The witness of a call that this call makes.

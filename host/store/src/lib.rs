@@ -44,8 +44,8 @@ mod usage;
 pub use cache::{CacheBatch, CacheBounds, CacheFile, CacheRow, CacheTotals, CallRow, RowId, Trimmed};
 pub use search::{Hit, ToolDoc, ToolIndex};
 pub use sql::{
-    Changed, Column, DatabaseConfig, Databases, Plan, Rows, Sample, SqlError, SqlErrorKind, SqlLimits, Table,
-    TableColumn, Touched, Value,
+    Changed, Column, DataStamp, DatabaseConfig, Databases, Plan, Rows, Sample, SqlError, SqlErrorKind,
+    SqlLimits, Table, TableColumn, Touched, Value,
 };
 pub use store::{
     Added, DropInRow, GrantUse, Migration, NewGrant, PluginRow, Registered, Store, StoreError, Unreadable,

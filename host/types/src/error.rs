@@ -36,6 +36,8 @@ pub enum Code {
     CallLimit,
     /// The call used up its fuel.
     Fuel,
+    /// The tool declares that it only reads, and tried to change something; it was stopped before it did.
+    EffectViolation,
     /// The caller or the host's shutdown ended the call.
     Cancelled,
     /// The component is not one that this host can load.
@@ -62,6 +64,7 @@ impl Code {
         Code::LogLimit,
         Code::CallLimit,
         Code::Fuel,
+        Code::EffectViolation,
         Code::Cancelled,
         Code::BadComponent,
         Code::Config,
@@ -84,6 +87,7 @@ impl Code {
             Code::LogLimit => "log-limit",
             Code::CallLimit => "call-limit",
             Code::Fuel => "fuel",
+            Code::EffectViolation => "effect-violation",
             Code::Cancelled => "cancelled",
             Code::BadComponent => "bad-component",
             Code::Config => "config",
@@ -105,6 +109,7 @@ impl Code {
             | Code::LogLimit
             | Code::CallLimit
             | Code::Fuel
+            | Code::EffectViolation
             | Code::Internal => Category::Failed,
         }
     }

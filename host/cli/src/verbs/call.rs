@@ -117,6 +117,9 @@ pub(super) fn explain(tool: &ToolId, error: Error, receipt: Receipt) -> Failure 
         Code::LogLimit => limit("log"),
         Code::CallLimit => limit("host_calls"),
         Code::Fuel => limit("fuel"),
+        Code::EffectViolation => Some(format!(
+            "A bug of the plugin `{plugin}`: it declares the tool `{tool}` as one that only reads."
+        )),
         Code::Crashed => Some(format!(
             "A bug of the plugin `{plugin}`; `--log-level info` shows where it crashed."
         )),

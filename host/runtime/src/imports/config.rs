@@ -8,6 +8,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{Component, ComponentType, Lift, Linker, Lower};
 
 use crate::state::State;
+use crate::trace::{Read, digest};
 
 /// The versions whose two functions are those below: `0.2.0-draft` and `0.2.0-rc.1`.
 const NAME: &str = "wasi:config/store@0.2.0-";
@@ -60,15 +61,23 @@ fn get(state: &State, key: String) -> Result<Option<String>, ConfigError> {
             "this plugin was not granted env:read:{key}"
         )));
     }
+    let value = match std::env::var(&key) {
+        Ok(value) => Some(value),
+        Err(std::env::VarError::NotPresent) => None,
+        Err(std::env::VarError::NotUnicode(_)) => {
+            state.witness.read(resource);
+            return Err(ConfigError::Io("the value is no text".to_owned()));
+        }
+    };
     // A variable that is not set was looked at too: the answer depends on its absence.
-    state.witness.read(resource);
-    match std::env::var(&key) {
-        Ok(value) => Ok(Some(value)),
-        Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(ConfigError::Io("the value is no text".to_owned())),
-    }
+    state.witness.touched(resource);
+    state.witness.keep(Read::Env {
+        name: key,
+        answer: digest::variable(value.as_deref()),
+    });
+    Ok(value)
 }
 
 fn all(state: &State) -> Result<Vec<(String, String)>, ConfigError> {
-    Ok(super::environment::granted(&state.grants.env, &state.witness))
+    Ok(super::environment::told(&state.grants.env, &state.witness))
 }

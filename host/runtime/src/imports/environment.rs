@@ -6,6 +6,7 @@ use wasmtime::component::HasData;
 use wasmtime_wasi::p2::bindings::cli::environment::Host;
 
 use crate::state::State;
+use crate::trace::{Read, digest};
 use crate::witness::Witness;
 
 pub(crate) struct HasEnvironment;
@@ -28,31 +29,48 @@ impl Environment<'_> {
     }
 }
 
-/// The granted variables that are set.
-pub(super) fn granted(grants: &[EnvGrant], witness: &Witness) -> Vec<(String, String)> {
+/// The granted variables that are set, in the system's order.
+pub(crate) fn granted(grants: &[EnvGrant]) -> Vec<(String, String)> {
     if grants.is_empty() {
         return Vec::new();
     }
     let granted = |name: &str| grants.iter().any(|grant| grant.name.matches(name));
-    let found: Vec<(String, String)> = std::env::vars_os()
+    std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| granted(name))
-        .collect();
+        .collect()
+}
+
+/// One variable, if it is granted and set.
+pub(crate) fn variable(grants: &[EnvGrant], name: &str) -> Option<String> {
+    let granted = grants.iter().any(|grant| grant.name.matches(name));
+    granted.then(|| std::env::var(name).ok()).flatten()
+}
+
+/// The granted variables that are set, for a guest.
+pub(super) fn told(grants: &[EnvGrant], witness: &Witness) -> Vec<(String, String)> {
+    let found = granted(grants);
+    if grants.is_empty() {
+        return found;
+    }
+    witness.keep(Read::Environment {
+        answer: digest::variables(&found),
+    });
     // A variable that is not set was looked at too: the answer depends on its absence.
     for name in grants.iter().filter_map(|grant| grant.name.exact()) {
-        witness.read(Resource::Env {
+        witness.touched(Resource::Env {
             name: name.to_owned(),
         });
     }
     for (name, _) in &found {
-        witness.read(Resource::Env { name: name.clone() });
+        witness.touched(Resource::Env { name: name.clone() });
     }
     found
 }
 
 impl Host for Environment<'_> {
     fn get_environment(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
-        Ok(granted(self.grants, self.witness))
+        Ok(told(self.grants, self.witness))
     }
 
     fn get_arguments(&mut self) -> wasmtime::Result<Vec<String>> {

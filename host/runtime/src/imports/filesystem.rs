@@ -5,7 +5,7 @@
 //! for writing alone can't be read, refuses symbolic links (a link that a guest leaves behind is a trap for the next
 //! program that walks by), and tells the witness.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use fact_types::Resource;
@@ -16,20 +16,27 @@ use wasmtime_wasi::p2::bindings::filesystem::preopens;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     self, Descriptor, DescriptorFlags, ErrorCode, HostDescriptor, HostDirectoryEntryStream, OpenFlags,
 };
-use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
+use wasmtime_wasi::p2::{
+    DynInputStream, DynOutputStream, FsError, FsResult, InputStream, Pollable, StreamError, StreamResult,
+};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::state::State;
+use crate::trace::digest;
+use crate::trace::files::{self, At, ENTRIES_MAX, Kind};
 use crate::witness::Witness;
 
 /// Largest file that a guest can make at a stroke. Growing one byte by byte takes time, which is bounded too.
 const FILE_MAX: u64 = 1 << 30;
 
+/// Most bytes that the engine hands out at one read, whatever was asked for.
+const READ_MAX: u64 = 64 << 10;
+
 /// Where a guest's handle points.
 #[derive(Debug, Clone)]
 struct Place {
-    /// The path as the guest sees it, the granted folder in front.
-    path: PathBuf,
+    /// The path as the guest sees it: the granted folder, and from there on.
+    at: At,
     /// Contents may be read.
     read: bool,
     /// What can't be read may still be moved: no folder that can be read lies inside.
@@ -41,6 +48,8 @@ struct Place {
 pub(crate) struct Preopens {
     folders: Vec<(String, bool, bool)>,
     handles: HashMap<u32, Place>,
+    /// What is left of the lists that the guest reads, by handle.
+    lists: HashMap<u32, VecDeque<types::DirectoryEntry>>,
 }
 
 impl Preopens {
@@ -142,17 +151,27 @@ impl Files<'_> {
     fn place(&self, fd: &Handle<Descriptor>) -> Place {
         // A handle that this file did not hand out does not exist; the engine says so when it is used.
         self.preopens.handles.get(&fd.rep()).cloned().unwrap_or(Place {
-            path: PathBuf::new(),
+            at: At {
+                folder: PathBuf::new(),
+                path: PathBuf::new(),
+                follow: true,
+            },
             read: false,
             moves: false,
         })
     }
 
-    fn at(&self, fd: &Handle<Descriptor>, path: &str) -> Place {
-        let place = self.place(fd);
+    /// Where a path leads from a handle; `follow` says whether a link at its end is followed.
+    fn at(&self, fd: &Handle<Descriptor>, path: &str, follow: bool) -> Place {
+        let Place { at, read, moves } = self.place(fd);
         Place {
-            path: place.path.join(path.trim_start_matches('/')),
-            ..place
+            at: At {
+                folder: at.folder,
+                path: at.path.join(path.trim_start_matches('/')),
+                follow,
+            },
+            read,
+            moves,
         }
     }
 
@@ -165,31 +184,64 @@ impl Files<'_> {
         Err(ErrorCode::NotPermitted.into())
     }
 
-    /// Notes an act by its result.
-    fn note<T>(&self, write: bool, place: &Place, result: FsResult<T>) -> FsResult<T> {
-        let refused = result
-            .as_ref()
-            .err()
-            .and_then(FsError::downcast_ref)
-            .is_some_and(|code| {
-                matches!(
-                    code,
-                    ErrorCode::NotPermitted | ErrorCode::Access | ErrorCode::ReadOnly
-                )
-            });
-        match (refused, write) {
-            (true, _) => self.witness.denied(resource(place)),
-            (false, true) => self.witness.wrote(resource(place)),
+    /// Refuses to change anything for a tool that says that it only reads.
+    fn writable(&self, place: &Place) -> FsResult<()> {
+        match self.witness.may_write(&resource(place)) {
+            true => Ok(()),
+            false => Err(ErrorCode::NotPermitted.into()),
+        }
+    }
+
+    /// Notes a change, or that it was refused.
+    fn wrote<T>(&self, place: &Place, result: FsResult<T>) -> FsResult<T> {
+        match code(&result) {
+            Some(code) if is_refusal(code) => self.witness.denied(resource(place)),
+            _ => self.witness.wrote(resource(place)),
+        }
+        result
+    }
+
+    /// Notes a look at a path that the host looked at before, and keeps whether something was there.
+    fn looked<T>(&self, place: &Place, result: FsResult<T>) -> FsResult<T> {
+        match code(&result) {
+            Some(code) if is_refusal(code) => self.witness.denied(resource(place)),
             // What is not there was looked for: the answer depends on its absence.
-            (false, false) => self.witness.read(resource(place)),
+            None | Some(ErrorCode::NoEntry) => {
+                self.witness.touched(resource(place));
+                self.witness.file(&place.at, |watch| watch.found(result.is_ok()));
+            }
+            // These follow from what it is and from what was asked.
+            Some(ErrorCode::IsDirectory | ErrorCode::NotDirectory | ErrorCode::Invalid) => {
+                self.witness.touched(resource(place));
+            }
+            Some(_) => self.witness.read(resource(place)),
         }
         result
     }
 }
 
+/// The failure that the guest will hear of.
+fn code<T>(result: &FsResult<T>) -> Option<ErrorCode> {
+    let error = result.as_ref().err()?;
+    // What is no code ends the call.
+    Some(error.downcast_ref().copied().unwrap_or(ErrorCode::Io))
+}
+
+fn is_refusal(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::NotPermitted | ErrorCode::Access | ErrorCode::ReadOnly
+    )
+}
+
 fn resource(place: &Place) -> Resource {
     Resource::File {
-        path: place.path.to_string_lossy().into_owned(),
+        path: place
+            .at
+            .folder
+            .join(&place.at.path)
+            .to_string_lossy()
+            .into_owned(),
     }
 }
 
@@ -202,7 +254,11 @@ impl preopens::Host for Files<'_> {
             self.preopens.handles.insert(
                 handle.rep(),
                 Place {
-                    path: PathBuf::from(name),
+                    at: At {
+                        folder: PathBuf::from(name),
+                        path: PathBuf::new(),
+                        follow: true,
+                    },
                     read,
                     moves,
                 },
@@ -234,16 +290,24 @@ impl HostDescriptor for Files<'_> {
         open: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Handle<Descriptor>> {
-        let place = self.at(&fd, &path);
+        let place = self.at(&fd, &path, path_flags.contains(types::PathFlags::SYMLINK_FOLLOW));
         let creates = open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE | OpenFlags::EXCLUSIVE);
         let write = creates || flags.intersects(DescriptorFlags::WRITE | DescriptorFlags::MUTATE_DIRECTORY);
         // A folder must be opened to reach what is in it; listing it is refused when it is tried.
         if flags.contains(DescriptorFlags::READ) && !open.contains(OpenFlags::DIRECTORY) {
             self.readable(&place)?;
         }
+        if write {
+            self.writable(&place)?;
+        } else {
+            self.witness.look(&place.at);
+        }
         self.plain(&fd, path_flags, &path, &place).await?;
         let opened = HostDescriptor::open_at(&mut self.wasi, fd, path_flags, path, open, flags).await;
-        let opened = self.note(write, &place, opened)?;
+        let opened = match write {
+            true => self.wrote(&place, opened)?,
+            false => self.looked(&place, opened)?,
+        };
         self.preopens.handles.insert(opened.rep(), place);
         Ok(opened)
     }
@@ -252,14 +316,26 @@ impl HostDescriptor for Files<'_> {
         let place = self.place(&fd);
         self.readable(&place)?;
         let result = HostDescriptor::read(&mut self.wasi, fd, len, offset).await;
-        self.note(false, &place, result)
+        if let Ok((bytes, end)) = &result {
+            let short = *end || (bytes.len() as u64) < len.min(READ_MAX);
+            saw_piece(self.witness, &place.at, offset, bytes, short);
+        }
+        self.looked(&place, result)
     }
 
     fn read_via_stream(&mut self, fd: Handle<Descriptor>, offset: u64) -> FsResult<Handle<DynInputStream>> {
         let place = self.place(&fd);
         self.readable(&place)?;
         let result = HostDescriptor::read_via_stream(&mut self.wasi, fd, offset);
-        self.note(false, &place, result)
+        let stream = self.looked(&place, result)?;
+        let inner = self.wasi.table.delete(stream)?;
+        let watched: DynInputStream = Box::new(Watched {
+            inner,
+            witness: self.witness.clone(),
+            place,
+            position: offset,
+        });
+        Ok(self.wasi.table.push(watched)?)
     }
 
     async fn read_directory(
@@ -269,34 +345,61 @@ impl HostDescriptor for Files<'_> {
         let place = self.place(&fd);
         self.readable(&place)?;
         let result = HostDescriptor::read_directory(&mut self.wasi, fd).await;
-        self.note(false, &place, result)
+        let stream = self.looked(&place, result)?;
+        // In an order that does not depend on the file system, so that the same entries are the same list.
+        let mut entries = Vec::new();
+        loop {
+            let next = Handle::new_borrow(stream.rep());
+            match HostDirectoryEntryStream::read_directory_entry(&mut self.wasi, next).await {
+                Ok(Some(_)) if entries.len() >= ENTRIES_MAX => {
+                    self.witness.denied(resource(&place));
+                    return Err(ErrorCode::InsufficientMemory.into());
+                }
+                Ok(Some(entry)) => entries.push(entry),
+                Ok(None) => break,
+                Err(error) => return self.looked(&place, Err(error)),
+            }
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        let list = files::list(
+            entries
+                .iter()
+                .map(|entry| (entry.name.as_str(), kind(entry.type_))),
+        );
+        self.witness.file(&place.at, |watch| watch.list(list));
+        self.preopens.lists.insert(stream.rep(), entries.into());
+        Ok(stream)
     }
 
     async fn write(&mut self, fd: Handle<Descriptor>, bytes: Vec<u8>, offset: u64) -> FsResult<u64> {
         let place = self.place(&fd);
         self.sized(&place, offset.saturating_add(bytes.len() as u64))?;
+        self.writable(&place)?;
         let result = HostDescriptor::write(&mut self.wasi, fd, bytes, offset).await;
-        self.note(true, &place, result)
+        self.wrote(&place, result)
     }
 
     fn write_via_stream(&mut self, fd: Handle<Descriptor>, offset: u64) -> FsResult<Handle<DynOutputStream>> {
         let place = self.place(&fd);
         self.sized(&place, offset)?;
+        self.writable(&place)?;
         let result = HostDescriptor::write_via_stream(&mut self.wasi, fd, offset);
-        self.note(true, &place, result)
+        self.wrote(&place, result)
     }
 
     fn append_via_stream(&mut self, fd: Handle<Descriptor>) -> FsResult<Handle<DynOutputStream>> {
         let place = self.place(&fd);
+        self.writable(&place)?;
         let result = HostDescriptor::append_via_stream(&mut self.wasi, fd);
-        self.note(true, &place, result)
+        self.wrote(&place, result)
     }
 
     async fn set_size(&mut self, fd: Handle<Descriptor>, size: u64) -> FsResult<()> {
         let place = self.place(&fd);
         self.sized(&place, size)?;
+        self.writable(&place)?;
         let result = HostDescriptor::set_size(&mut self.wasi, fd, size).await;
-        self.note(true, &place, result)
+        self.wrote(&place, result)
     }
 
     async fn set_times(
@@ -306,8 +409,9 @@ impl HostDescriptor for Files<'_> {
         modified: types::NewTimestamp,
     ) -> FsResult<()> {
         let place = self.place(&fd);
+        self.writable(&place)?;
         let result = HostDescriptor::set_times(&mut self.wasi, fd, access, modified).await;
-        self.note(true, &place, result)
+        self.wrote(&place, result)
     }
 
     async fn set_times_at(
@@ -318,28 +422,32 @@ impl HostDescriptor for Files<'_> {
         access: types::NewTimestamp,
         modified: types::NewTimestamp,
     ) -> FsResult<()> {
-        let place = self.at(&fd, &path);
+        let place = self.at(&fd, &path, path_flags.contains(types::PathFlags::SYMLINK_FOLLOW));
+        self.writable(&place)?;
         let result =
             HostDescriptor::set_times_at(&mut self.wasi, fd, path_flags, path, access, modified).await;
-        self.note(true, &place, result)
+        self.wrote(&place, result)
     }
 
     async fn create_directory_at(&mut self, fd: Handle<Descriptor>, path: String) -> FsResult<()> {
-        let place = self.at(&fd, &path);
+        let place = self.at(&fd, &path, false);
+        self.writable(&place)?;
         let result = HostDescriptor::create_directory_at(&mut self.wasi, fd, path).await;
-        self.note(true, &place, result)
+        self.wrote(&place, result)
     }
 
     async fn remove_directory_at(&mut self, fd: Handle<Descriptor>, path: String) -> FsResult<()> {
-        let place = self.at(&fd, &path);
+        let place = self.at(&fd, &path, false);
+        self.writable(&place)?;
         let result = HostDescriptor::remove_directory_at(&mut self.wasi, fd, path).await;
-        self.note(true, &place, result)
+        self.wrote(&place, result)
     }
 
     async fn unlink_file_at(&mut self, fd: Handle<Descriptor>, path: String) -> FsResult<()> {
-        let place = self.at(&fd, &path);
+        let place = self.at(&fd, &path, false);
+        self.writable(&place)?;
         let result = HostDescriptor::unlink_file_at(&mut self.wasi, fd, path).await;
-        self.note(true, &place, result)
+        self.wrote(&place, result)
     }
 
     async fn rename_at(
@@ -349,11 +457,12 @@ impl HostDescriptor for Files<'_> {
         new_fd: Handle<Descriptor>,
         new_path: String,
     ) -> FsResult<()> {
-        let (from, to) = (self.at(&fd, &path), self.at(&new_fd, &new_path));
+        let (from, to) = (self.at(&fd, &path, false), self.at(&new_fd, &new_path, false));
         self.no_way_round(&from, &to)?;
+        self.writable(&from)?;
         let result = HostDescriptor::rename_at(&mut self.wasi, fd, path, new_fd, new_path).await;
-        let result = self.note(true, &from, result);
-        self.note(true, &to, result)
+        let result = self.wrote(&from, result);
+        self.wrote(&to, result)
     }
 
     async fn link_at(
@@ -364,29 +473,36 @@ impl HostDescriptor for Files<'_> {
         new_fd: Handle<Descriptor>,
         new_path: String,
     ) -> FsResult<()> {
-        let (from, to) = (self.at(&fd, &path), self.at(&new_fd, &new_path));
+        let (from, to) = (self.at(&fd, &path, false), self.at(&new_fd, &new_path, false));
         self.no_way_round(&from, &to)?;
+        self.writable(&from)?;
         let result = HostDescriptor::link_at(&mut self.wasi, fd, path_flags, path, new_fd, new_path).await;
-        let result = self.note(true, &from, result);
-        self.note(true, &to, result)
+        let result = self.wrote(&from, result);
+        self.wrote(&to, result)
     }
 
     async fn symlink_at(&mut self, fd: Handle<Descriptor>, _target: String, path: String) -> FsResult<()> {
-        self.witness.denied(resource(&self.at(&fd, &path)));
+        self.witness.denied(resource(&self.at(&fd, &path, false)));
         Err(ErrorCode::NotPermitted.into())
     }
 
     async fn readlink_at(&mut self, fd: Handle<Descriptor>, path: String) -> FsResult<String> {
-        let place = self.at(&fd, &path);
+        let place = self.at(&fd, &path, false);
         self.readable(&place)?;
+        self.witness.look(&place.at);
         let result = HostDescriptor::readlink_at(&mut self.wasi, fd, path).await;
-        self.note(false, &place, result)
+        if let Ok(target) = &result {
+            let answer = digest::text("link", Some(target));
+            self.witness.file(&place.at, |watch| watch.target(answer));
+        }
+        self.looked(&place, result)
     }
 
     async fn stat(&mut self, fd: Handle<Descriptor>) -> FsResult<types::DescriptorStat> {
         let place = self.place(&fd);
         let result = HostDescriptor::stat(&mut self.wasi, fd).await;
-        self.note(false, &place, result)
+        let result = result.map(|found| told(found, self.witness, &place.at));
+        self.looked(&place, result)
     }
 
     async fn stat_at(
@@ -395,15 +511,21 @@ impl HostDescriptor for Files<'_> {
         path_flags: types::PathFlags,
         path: String,
     ) -> FsResult<types::DescriptorStat> {
-        let place = self.at(&fd, &path);
+        let place = self.at(&fd, &path, path_flags.contains(types::PathFlags::SYMLINK_FOLLOW));
+        self.witness.look(&place.at);
         let result = HostDescriptor::stat_at(&mut self.wasi, fd, path_flags, path).await;
-        self.note(false, &place, result)
+        let result = result.map(|found| told(found, self.witness, &place.at));
+        self.looked(&place, result)
     }
 
     async fn metadata_hash(&mut self, fd: Handle<Descriptor>) -> FsResult<types::MetadataHashValue> {
         let place = self.place(&fd);
         let result = HostDescriptor::metadata_hash(&mut self.wasi, fd).await;
-        self.note(false, &place, result)
+        self.witness.file(&place.at, |watch| {
+            watch.identity();
+            Ok(())
+        });
+        self.looked(&place, result)
     }
 
     async fn metadata_hash_at(
@@ -412,9 +534,14 @@ impl HostDescriptor for Files<'_> {
         path_flags: types::PathFlags,
         path: String,
     ) -> FsResult<types::MetadataHashValue> {
-        let place = self.at(&fd, &path);
+        let place = self.at(&fd, &path, path_flags.contains(types::PathFlags::SYMLINK_FOLLOW));
+        self.witness.look(&place.at);
         let result = HostDescriptor::metadata_hash_at(&mut self.wasi, fd, path_flags, path).await;
-        self.note(false, &place, result)
+        self.witness.file(&place.at, |watch| {
+            watch.identity();
+            Ok(())
+        });
+        self.looked(&place, result)
     }
 
     // What follows tells nothing that the handle did not tell when it was opened, and changes nothing.
@@ -456,6 +583,12 @@ impl HostDescriptor for Files<'_> {
         a: Handle<Descriptor>,
         b: Handle<Descriptor>,
     ) -> wasmtime::Result<bool> {
+        for place in [self.place(&a), self.place(&b)] {
+            self.witness.file(&place.at, |watch| {
+                watch.identity();
+                Ok(())
+            });
+        }
         HostDescriptor::is_same_object(&mut self.wasi, a, b).await
     }
 
@@ -510,10 +643,92 @@ impl HostDirectoryEntryStream for Files<'_> {
         &mut self,
         stream: Handle<types::DirectoryEntryStream>,
     ) -> FsResult<Option<types::DirectoryEntry>> {
-        HostDirectoryEntryStream::read_directory_entry(&mut self.wasi, stream).await
+        // Its entries were all read when it was opened.
+        let list = self.preopens.lists.get_mut(&stream.rep());
+        Ok(list.and_then(VecDeque::pop_front))
     }
 
     fn drop(&mut self, stream: Handle<types::DirectoryEntryStream>) -> wasmtime::Result<()> {
+        self.preopens.lists.remove(&stream.rep());
         HostDirectoryEntryStream::drop(&mut self.wasi, stream)
+    }
+}
+
+/// Metadata for a guest, without the time of the last access: it tells of others who read the file, and changes with no
+/// change of the file.
+fn told(found: types::DescriptorStat, witness: &Witness, at: &At) -> types::DescriptorStat {
+    let time = |time: Option<types::Datetime>| time.map(|time| (time.seconds, time.nanoseconds));
+    let answer = files::Metadata {
+        kind: kind(found.type_),
+        links: found.link_count,
+        size: found.size,
+        modified: time(found.data_modification_timestamp),
+        created: time(found.status_change_timestamp),
+    }
+    .answer();
+    witness.file(at, |watch| watch.metadata(answer));
+    types::DescriptorStat {
+        data_access_timestamp: None,
+        ..found
+    }
+}
+
+fn kind(found: types::DescriptorType) -> Kind {
+    use types::DescriptorType::{Directory, RegularFile, SymbolicLink};
+    match found {
+        RegularFile => Kind::File,
+        Directory => Kind::Folder,
+        SymbolicLink => Kind::Link,
+        _ => Kind::Other,
+    }
+}
+
+/// Keeps a piece of a file that goes to the guest; `short`: it is less than was asked for, so the file ends there.
+fn saw_piece(witness: &Witness, at: &At, offset: u64, bytes: &[u8], short: bool) {
+    witness.file(at, |watch| {
+        if short {
+            watch.end(offset.saturating_add(bytes.len() as u64));
+        }
+        watch.piece(offset, bytes)
+    });
+}
+
+/// A file that is read from one place on, every byte of it seen by the witness.
+struct Watched {
+    inner: DynInputStream,
+    witness: Witness,
+    place: Place,
+    position: u64,
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Watched {
+    async fn ready(&mut self) {
+        self.inner.ready().await;
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl InputStream for Watched {
+    fn read(&mut self, size: usize) -> StreamResult<bytes::Bytes> {
+        let result = self.inner.read(size);
+        match &result {
+            // Nothing is there yet.
+            Ok(bytes) if bytes.is_empty() => {}
+            Ok(bytes) => {
+                let short = (bytes.len() as u64) < (size as u64).min(READ_MAX);
+                saw_piece(&self.witness, &self.place.at, self.position, bytes, short);
+                self.position = self.position.saturating_add(bytes.len() as u64);
+            }
+            Err(StreamError::Closed) => {
+                saw_piece(&self.witness, &self.place.at, self.position, &[], true);
+            }
+            Err(_) => self.witness.read(resource(&self.place)),
+        }
+        result
+    }
+
+    async fn cancel(&mut self) {
+        self.inner.cancel().await;
     }
 }

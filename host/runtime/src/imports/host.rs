@@ -10,6 +10,7 @@ use crate::facts::Facts;
 use crate::grants::HostGrants;
 use crate::imports::denied::Denied;
 use crate::state::State;
+use crate::trace::{HostFacts, Read, digest};
 use crate::witness::Witness;
 
 pub(crate) const REGISTRY: &str = "registry";
@@ -42,36 +43,52 @@ impl Host<'_> {
         &self,
         granted: bool,
         name: &str,
+        kept: Option<HostFacts>,
         ask: impl FnOnce(&dyn Facts) -> Result<Value, Failure>,
     ) -> Told {
         if !granted {
             return Denied::new(self.witness).no_host(name);
         }
-        self.witness.read(Resource::Host {
+        let resource = Resource::Host {
             name: name.to_owned(),
-        });
-        Ok(match ask(self.facts) {
-            Ok(facts) => Ok(facts.to_string()),
-            Err(error) => Err(Error {
-                code: ErrorCode::Unavailable,
-                message: error.message,
-                retry_after_ms: None,
-                details: None,
-            }),
-        })
+        };
+        let told = ask(self.facts).map(|facts| facts.to_string());
+        match (&told, kept) {
+            (Ok(facts), Some(about)) => {
+                self.witness.touched(resource);
+                self.witness.keep(Read::Host {
+                    about,
+                    answer: digest::text("facts", Some(facts)),
+                });
+            }
+            _ => self.witness.read(resource),
+        }
+        Ok(told.map_err(|error| Error {
+            code: ErrorCode::Unavailable,
+            message: error.message,
+            retry_after_ms: None,
+            details: None,
+        }))
     }
 }
 
 impl host::Host for Host<'_> {
     async fn plugins(&mut self) -> Told {
-        self.tell(self.grants.registry, REGISTRY, |facts| facts.plugins())
+        self.tell(
+            self.grants.registry,
+            REGISTRY,
+            Some(HostFacts::Plugins),
+            |facts| facts.plugins(),
+        )
     }
 
     async fn tools(&mut self) -> Told {
-        self.tell(self.grants.registry, REGISTRY, |facts| facts.tools())
+        self.tell(self.grants.registry, REGISTRY, Some(HostFacts::Tools), |facts| {
+            facts.tools()
+        })
     }
 
     async fn metrics(&mut self) -> Told {
-        self.tell(self.grants.metrics, METRICS, |facts| facts.metrics())
+        self.tell(self.grants.metrics, METRICS, None, |facts| facts.metrics())
     }
 }

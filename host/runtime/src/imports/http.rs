@@ -1,7 +1,7 @@
 //! `wasi:http`: every request goes through the host's own egress, or nowhere.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fact_egress::{BoxError, EgressError, Part, Phase, Target, Timeouts};
 use fact_types::Access;
@@ -12,6 +12,8 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::Services;
 use crate::grants::Grants;
+use crate::trace::http::Asked;
+use crate::trace::{Fleeting, Read};
 use crate::witness::Witness;
 
 /// How long a phase of a request may take when the guest does not say. The call's deadline bounds all of it.
@@ -77,11 +79,21 @@ impl WasiHttpHooks for Gate {
                 .iter()
                 .any(|g| g.allows(target.method().as_str(), target.url()))
         };
+        let asked = Asked::of(&request);
         match &target {
             Ok(target) if granted(target) && target.access() == Access::Read => {
-                witness.read(resource.clone())
+                // What has a body, or asks for a part, is never kept.
+                match asked {
+                    Some(_) => witness.touched(resource.clone()),
+                    None => witness.read(resource.clone()),
+                }
             }
-            Ok(target) if granted(target) => witness.wrote(resource.clone()),
+            Ok(target) if granted(target) => {
+                if !witness.may_write(&resource) {
+                    return Box::new(std::future::ready(Err(Error::HttpRequestDenied)));
+                }
+                witness.wrote(resource.clone());
+            }
             _ => witness.denied(resource.clone()),
         }
         let places = Arc::clone(&self.places);
@@ -96,9 +108,17 @@ impl WasiHttpHooks for Gate {
             });
             match services.egress.send(&grants, request, timeouts).await {
                 Ok(response) => {
+                    match asked.and_then(|asked| asked.answered(&response, SystemTime::now())) {
+                        Some(read) => witness.keep(Read::Http(read)),
+                        None => witness.spoil(Fleeting::Read {
+                            resource: resource.clone(),
+                        }),
+                    }
                     let body_code = move |error| {
                         // The place is taken for as long as the body's connection is.
                         let _held = &place;
+                        // What came of the answer before it broke off is not the answer.
+                        witness.read(resource.clone());
                         code(&error)
                     };
                     let response = response.map(|body| body.map_err(body_code).boxed_unsync());
@@ -107,8 +127,9 @@ impl WasiHttpHooks for Gate {
                     Ok((response, done))
                 }
                 Err(error) => {
-                    if error.is_denied() {
-                        witness.denied(resource);
+                    match error.is_denied() {
+                        true => witness.denied(resource),
+                        false => witness.read(resource),
                     }
                     tracing::debug!(%error, "a request was not made, or failed");
                     Err(code(&error))

@@ -15,6 +15,7 @@ use crate::bindings::fact::plugin::types::{self as wit, Error, ErrorCode, Output
 use crate::meter::Deadline;
 use crate::nesting::{Nesting, TooMany};
 use crate::state::State;
+use crate::trace::Fleeting;
 use crate::witness::Witness;
 use crate::{MAX_ARGUMENTS, PeerCall, Services};
 
@@ -99,6 +100,11 @@ impl Host for Peers<'_> {
         let answer = Arc::clone(&self.services.peers).call(call).await;
         // An answer that needed no run was seen by no witness.
         below.absorb(&answer.effects);
+        match &answer.result {
+            Ok(_) => self.witness.rest_on(&answer.trace),
+            // Why it failed may lie in the moment, and mostly does.
+            Err(_) => self.witness.spoil(Fleeting::ToolFailed { name: shown(&name) }),
+        }
         Ok(match answer.result {
             Ok(output) => Ok(to_guest(output)),
             Err(error) => Err(failure(error)),
@@ -118,7 +124,8 @@ impl Drop for Note<'_> {
         if self.below.any_write() {
             self.witness.wrote(tool(self.name));
         } else {
-            self.witness.read(tool(self.name));
+            // What it rests on is kept with its answer.
+            self.witness.touched(tool(self.name));
         }
     }
 }
@@ -170,6 +177,7 @@ fn failure(error: Failure) -> Error {
         | Code::OutputLimit
         | Code::LogLimit
         | Code::CallLimit
+        | Code::EffectViolation
         | Code::Fuel
         | Code::BadComponent
         | Code::Config

@@ -47,8 +47,11 @@ pub(crate) fn allow(wasi: &mut WasiCtxBuilder, grants: &Grants, witness: &Witnes
             match using {
                 SocketAddrUse::TcpConnect if allowed(&services, &net, address).await => {
                     // What is sent can't be taken back.
-                    witness.wrote(peer);
-                    true
+                    let may = witness.may_write(&peer);
+                    if may {
+                        witness.wrote(peer);
+                    }
+                    may
                 }
                 // Binding to "any address, any port" is what a connecting socket does before it connects.
                 SocketAddrUse::TcpBind if address.ip().is_unspecified() && address.port() == 0 => true,

@@ -12,6 +12,8 @@ use crate::bindings::fact::plugin::sql::{self, Parameter, Rows, Sample, Table};
 use crate::bindings::fact::plugin::types::{Error, ErrorCode};
 use crate::meter::Deadline;
 use crate::state::State;
+use crate::trace::sql::{self as answers, SqlAsk, SqlRead};
+use crate::trace::{Fleeting, Read};
 use crate::witness::Witness;
 
 pub(crate) struct HasSql;
@@ -44,7 +46,7 @@ impl Sql<'_> {
             table: table.clone(),
         };
         for name in &touched.reads {
-            self.witness.read(table(name));
+            self.witness.touched(table(name));
         }
         // A function that asks the clock or the dice makes the answer depend on them.
         for name in &touched.unstable {
@@ -60,11 +62,23 @@ impl Sql<'_> {
         }
     }
 
+    /// Notes what a question to a database touched, and keeps its answer; or, where it has none that would be the same again,
+    /// that there was such a question.
     fn settle<T>(
         &self,
         database: &str,
+        kept: Option<SqlRead>,
         result: Result<(T, Touched), SqlError>,
     ) -> wasmtime::Result<Result<T, Error>> {
+        match kept {
+            Some(read) => self.witness.keep(Read::Sql(read)),
+            None => self.witness.spoil(Fleeting::Read {
+                resource: Resource::Sql {
+                    database: database.to_owned(),
+                    table: String::new(),
+                },
+            }),
+        }
         match result {
             Ok((value, touched)) => {
                 self.note(database, &touched);
@@ -144,7 +158,11 @@ fn parameters_in(parameters: Vec<Parameter>) -> Result<Vec<(String, Value)>, Err
 
 impl sql::Host for Sql<'_> {
     async fn databases(&mut self) -> wasmtime::Result<Vec<String>> {
-        Ok(self.databases.granted(&self.grants))
+        let names = self.databases.granted(&self.grants);
+        let answer = answers::names(&names);
+        self.witness
+            .keep(Read::Sql(SqlRead::new("", SqlAsk::Databases, answer, None)));
+        Ok(names)
     }
 
     async fn query(
@@ -159,39 +177,29 @@ impl sql::Host for Sql<'_> {
             Err(error) => return Ok(Err(error)),
         };
         let max_rows = (max_rows > 0).then_some(max_rows);
+        let stamp = self.databases.stamp(&database);
         let result = self
             .databases
             .query(
                 &self.grants,
                 &database,
                 &statement,
-                parameters,
+                parameters.clone(),
                 max_rows,
                 self.deadline.0,
             )
             .await;
-        self.settle(
-            &database,
-            result.map(|answer| {
-                let rows = Rows {
-                    columns: answer
-                        .columns
-                        .into_iter()
-                        .map(|c| sql::Column {
-                            name: c.name,
-                            declared_type: c.declared_type,
-                        })
-                        .collect(),
-                    rows: answer
-                        .rows
-                        .into_iter()
-                        .map(|row| row.into_iter().map(value_out).collect())
-                        .collect(),
-                    truncated: answer.truncated,
+        let kept = answers::rows(&result)
+            .filter(|_| answers::keepable(&parameters))
+            .map(|answer| {
+                let ask = SqlAsk::Query {
+                    statement,
+                    parameters,
+                    max_rows,
                 };
-                (rows, answer.touched)
-            }),
-        )
+                SqlRead::new(&database, ask, answer, stamp)
+            });
+        self.settle(&database, kept, result.map(rows_out))
     }
 
     async fn execute(
@@ -204,47 +212,33 @@ impl sql::Host for Sql<'_> {
             Ok(parameters) => parameters,
             Err(error) => return Ok(Err(error)),
         };
+        let resource = Resource::Sql {
+            database: database.clone(),
+            table: String::new(),
+        };
+        if !self.witness.may_write(&resource) {
+            return Ok(Err(only_reads()));
+        }
         let result = self
             .databases
             .execute(&self.grants, &database, &statement, parameters, self.deadline.0)
             .await;
         self.settle(
             &database,
+            None,
             result.map(|changed| (u32::try_from(changed.rows).unwrap_or(u32::MAX), changed.touched)),
         )
     }
 
     async fn schema(&mut self, database: String) -> wasmtime::Result<Result<Vec<Table>, Error>> {
+        let stamp = self.databases.stamp(&database);
         let result = self
             .databases
             .schema(&self.grants, &database, self.deadline.0)
             .await;
-        self.settle(
-            &database,
-            result.map(|tables| {
-                let touched = Touched {
-                    reads: tables.iter().map(|t| t.name.clone()).collect(),
-                    ..Touched::default()
-                };
-                let tables = tables
-                    .into_iter()
-                    .map(|table| Table {
-                        name: table.name,
-                        columns: table
-                            .columns
-                            .into_iter()
-                            .map(|c| sql::TableColumn {
-                                name: c.name,
-                                declared_type: c.declared_type,
-                                nullable: c.nullable,
-                                primary_key: c.primary_key,
-                            })
-                            .collect(),
-                    })
-                    .collect();
-                (tables, touched)
-            }),
-        )
+        let kept =
+            answers::tables(&result).map(|answer| SqlRead::new(&database, SqlAsk::Schema, answer, stamp));
+        self.settle(&database, kept, result.map(tables_out))
     }
 
     async fn explain(
@@ -257,27 +251,92 @@ impl sql::Host for Sql<'_> {
             Ok(parameters) => parameters,
             Err(error) => return Ok(Err(error)),
         };
+        let stamp = self.databases.stamp(&database);
         let result = self
             .databases
-            .explain(&self.grants, &database, &statement, parameters, self.deadline.0)
+            .explain(
+                &self.grants,
+                &database,
+                &statement,
+                parameters.clone(),
+                self.deadline.0,
+            )
             .await;
-        self.settle(&database, result.map(|plan| (plan.steps, plan.touched)))
+        let kept = answers::plan(&result)
+            .filter(|_| answers::keepable(&parameters))
+            .map(|answer| {
+                let ask = SqlAsk::Explain {
+                    statement,
+                    parameters,
+                };
+                SqlRead::new(&database, ask, answer, stamp)
+            });
+        self.settle(&database, kept, result.map(|plan| (plan.steps, plan.touched)))
     }
 
     async fn samples(&mut self, database: String) -> wasmtime::Result<Result<Vec<Sample>, Error>> {
         let result = self.databases.samples(&self.grants, &database);
-        self.settle(
-            &database,
-            result.map(|samples| {
-                let samples = samples
-                    .into_iter()
-                    .map(|s| Sample {
-                        question: s.question,
-                        statement: s.statement,
-                    })
-                    .collect();
-                (samples, Touched::default())
-            }),
-        )
+        let kept =
+            answers::samples(&result).map(|answer| SqlRead::new(&database, SqlAsk::Samples, answer, None));
+        self.settle(&database, kept, result.map(samples_out))
+    }
+}
+
+fn rows_out(answer: fact_store::Rows) -> (Rows, Touched) {
+    let rows = Rows {
+        columns: answer
+            .columns
+            .into_iter()
+            .map(|c| sql::Column {
+                name: c.name,
+                declared_type: c.declared_type,
+            })
+            .collect(),
+        rows: answer
+            .rows
+            .into_iter()
+            .map(|row| row.into_iter().map(value_out).collect())
+            .collect(),
+        truncated: answer.truncated,
+    };
+    (rows, answer.touched)
+}
+
+fn tables_out(tables: Vec<fact_store::Table>) -> (Vec<Table>, Touched) {
+    let touched = Touched {
+        reads: tables.iter().map(|t| t.name.clone()).collect(),
+        ..Touched::default()
+    };
+    let column = |c: fact_store::TableColumn| sql::TableColumn {
+        name: c.name,
+        declared_type: c.declared_type,
+        nullable: c.nullable,
+        primary_key: c.primary_key,
+    };
+    let tables = tables
+        .into_iter()
+        .map(|table| Table {
+            name: table.name,
+            columns: table.columns.into_iter().map(column).collect(),
+        })
+        .collect();
+    (tables, touched)
+}
+
+fn samples_out(samples: Vec<fact_store::Sample>) -> (Vec<Sample>, Touched) {
+    let sample = |s: fact_store::Sample| Sample {
+        question: s.question,
+        statement: s.statement,
+    };
+    (samples.into_iter().map(sample).collect(), Touched::default())
+}
+
+/// What a guest would hear that is stopped before it does.
+fn only_reads() -> Error {
+    Error {
+        code: ErrorCode::Denied,
+        message: "this tool declares that it only reads".to_owned(),
+        retry_after_ms: None,
+        details: None,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::guard::Mode;
 use super::schema_names::NamesCache;
+use super::watch::FileId;
 use super::{SqlError, SqlLimits, functions, limits};
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthContext, Authorization};
@@ -74,12 +75,15 @@ pub(super) struct Session {
     path: PathBuf,
     pub(super) names: NamesCache,
     pub(super) mode: Mode,
+    /// The file that lay at the path just before it was opened.
+    pub(super) file: Option<FileId>,
 }
 
 impl Session {
     pub(super) fn open(path: &Path, mode: Mode, limits: &SqlLimits) -> Result<Self, SqlError> {
         // Not created when missing. A relative path could begin with `file:` and would be taken for a URI.
         let path = std::path::absolute(path).map_err(|_| cannot_open())?;
+        let file = FileId::of(&path);
         let access = match mode {
             Mode::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
             Mode::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
@@ -98,6 +102,7 @@ impl Session {
             path,
             names: NamesCache::default(),
             mode,
+            file,
         })
     }
 

@@ -19,6 +19,19 @@ pub enum SqlErrorKind {
     Internal,
 }
 
+impl SqlErrorKind {
+    /// The stable text of the kind, as in the contract with plugins.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SqlErrorKind::InvalidInput => "invalid-input",
+            SqlErrorKind::Denied => "denied",
+            SqlErrorKind::NotFound => "not-found",
+            SqlErrorKind::Unavailable => "unavailable",
+            SqlErrorKind::Internal => "internal",
+        }
+    }
+}
+
 /// A refusal or failure. Holds no paths and nothing of other databases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlError {

@@ -2,6 +2,7 @@
 
 use super::connection::Session;
 use super::guard::Mode;
+use super::watch::FileId;
 use super::{SqlError, SqlErrorKind, SqlLimits};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,7 +65,13 @@ impl Lease {
     ) -> Result<T, SqlError> {
         let shared = &self.shared;
         let idle = || shared.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = idle().pop();
+        // Connections to a file that another one took the place of would go on telling what was in it.
+        let file = FileId::of(&shared.path);
+        let taken = {
+            let mut idle = idle();
+            idle.retain(|session| session.file == file);
+            idle.pop()
+        };
         let mut session = match taken {
             Some(session) => session,
             None => Session::open(&shared.path, shared.mode, &shared.limits)?,

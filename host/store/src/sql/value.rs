@@ -23,7 +23,8 @@ pub struct Sample {
 }
 
 /// A cell or a parameter.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Value {
     /// Nothing.
     Null,

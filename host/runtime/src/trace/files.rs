@@ -1,0 +1,572 @@
+//! Files and folders: what a component saw of them, and whether it would see the same now.
+//!
+//! What it saw is kept exactly: digests of the very bytes that went to it, of the lists, of the metadata. Before a path is
+//! first used, the host looks at what lies there. While the same file lies there with the same times, nothing was changed,
+//! and nothing need be read again; that holds only for a file whose last change was over, by the file system's own clock, when
+//! the host looked, since two changes within one tick of that clock look like one. For all others the bytes themselves are
+//! compared.
+//!
+//! A program that keeps a file mapped and writes to it there may change it without the system noting a time. That is not
+//! seen.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::{Answer, Digester};
+
+/// Most separate pieces that are kept of one file. Whoever jumps about more than this is not worth proving again.
+const PIECES_MAX: usize = 64;
+
+/// Most bytes of one file that are read again to prove that it is the same. Reading more would take as long as the call.
+const PROOF_MAX: u64 = 256 << 20;
+
+/// Most entries of a folder that are listed again.
+pub(crate) const ENTRIES_MAX: usize = 100_000;
+
+/// A path below a granted folder.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct At {
+    /// The granted folder.
+    pub(crate) folder: PathBuf,
+    /// From there on.
+    pub(crate) path: PathBuf,
+    /// A link at its end is followed.
+    pub(crate) follow: bool,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "file {}", self.folder.join(&self.path).display())
+    }
+}
+
+/// What lies at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Shape {
+    Nothing,
+    Thing(Kind, Access),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    File,
+    Folder,
+    Link,
+    Other,
+}
+
+/// Who may do what with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Access {
+    mode: u32,
+    user: u32,
+    group: u32,
+}
+
+/// Which file it is, and when it was last changed. Times in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: i128,
+    changed: i128,
+}
+
+/// What the host found when it looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Look {
+    pub(crate) shape: Shape,
+    identity: Option<Identity>,
+    /// Any later change would show in the identity.
+    settled: bool,
+}
+
+/// A piece of a file that went to the component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Piece {
+    offset: u64,
+    length: u64,
+    digest: [u8; 32],
+}
+
+/// What a component saw at one path.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct FileRead {
+    pub(crate) at: At,
+    look: Look,
+    /// Whether it found something there.
+    found: Option<bool>,
+    pieces: Vec<Piece>,
+    /// It saw that nothing lies from there on.
+    end: Option<u64>,
+    metadata: Option<Answer>,
+    /// It can tell this file from another with the same contents.
+    identity_seen: bool,
+    list: Option<Answer>,
+    target: Option<Answer>,
+}
+
+impl FileRead {
+    pub(super) fn bytes(&self) -> usize {
+        self.at.folder.as_os_str().len()
+            + self.at.path.as_os_str().len()
+            + self.pieces.len() * size_of::<Piece>()
+    }
+}
+
+impl fmt::Display for FileRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.at.fmt(f)?;
+        match (self.look.shape, self.list, self.pieces.is_empty()) {
+            (Shape::Nothing, ..) => f.write_str(" (not there)"),
+            (_, Some(_), _) => f.write_str(" (its list)"),
+            (_, None, false) => f.write_str(" (its contents)"),
+            (_, None, true) => f.write_str(" (what it is)"),
+        }
+    }
+}
+
+/// What a component sees at one path while its call runs.
+pub(crate) struct Watch {
+    look: Look,
+    found: Option<bool>,
+    pieces: Vec<(u64, u64, blake3::Hasher)>,
+    end: Option<u64>,
+    metadata: Option<Answer>,
+    identity_seen: bool,
+    list: Option<Answer>,
+    target: Option<Answer>,
+}
+
+/// It saw two different things, or more than is kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unkept;
+
+impl Watch {
+    pub(crate) fn new(look: Look) -> Self {
+        Watch {
+            look,
+            found: None,
+            pieces: Vec::new(),
+            end: None,
+            metadata: None,
+            identity_seen: false,
+            list: None,
+            target: None,
+        }
+    }
+
+    /// It found something there, or nothing.
+    pub(crate) fn found(&mut self, found: bool) -> Result<(), Unkept> {
+        if found != (self.look.shape != Shape::Nothing) {
+            // It came or went since the host looked.
+            return Err(Unkept);
+        }
+        once(&mut self.found, found)
+    }
+
+    /// It got these bytes from there.
+    pub(crate) fn piece(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Unkept> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let length = bytes.len() as u64;
+        let following =
+            |(from, len, _): &&mut (u64, u64, blake3::Hasher)| from.saturating_add(*len) == offset;
+        if let Some((_, len, hasher)) = self.pieces.iter_mut().find(following) {
+            hasher.update(bytes);
+            *len += length;
+            return Ok(());
+        }
+        if self.pieces.len() >= PIECES_MAX {
+            return Err(Unkept);
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(bytes);
+        self.pieces.push((offset, length, hasher));
+        Ok(())
+    }
+
+    /// It learnt that nothing lies from there on.
+    pub(crate) fn end(&mut self, at: u64) {
+        self.end = Some(self.end.map_or(at, |end| end.min(at)));
+    }
+
+    pub(crate) fn metadata(&mut self, answer: Answer) -> Result<(), Unkept> {
+        once(&mut self.metadata, answer)
+    }
+
+    pub(crate) fn identity(&mut self) {
+        self.identity_seen = true;
+    }
+
+    pub(crate) fn list(&mut self, answer: Answer) -> Result<(), Unkept> {
+        once(&mut self.list, answer)
+    }
+
+    pub(crate) fn target(&mut self, answer: Answer) -> Result<(), Unkept> {
+        once(&mut self.target, answer)
+    }
+
+    pub(crate) fn finish(self, at: At) -> FileRead {
+        FileRead {
+            at,
+            look: self.look,
+            found: self.found,
+            pieces: self
+                .pieces
+                .into_iter()
+                .map(|(offset, length, hasher)| Piece {
+                    offset,
+                    length,
+                    digest: *hasher.finalize().as_bytes(),
+                })
+                .collect(),
+            end: self.end,
+            metadata: self.metadata,
+            identity_seen: self.identity_seen,
+            list: self.list,
+            target: self.target,
+        }
+    }
+}
+
+/// Keeps what was seen; seeing something else later can't be asked for again.
+fn once<T: PartialEq>(place: &mut Option<T>, seen: T) -> Result<(), Unkept> {
+    match place {
+        Some(before) if *before != seen => Err(Unkept),
+        _ => {
+            *place = Some(seen);
+            Ok(())
+        }
+    }
+}
+
+/// Metadata as a component gets it. Times as seconds and nanoseconds.
+pub(crate) struct Metadata {
+    pub(crate) kind: Kind,
+    pub(crate) links: u64,
+    pub(crate) size: u64,
+    pub(crate) modified: Option<(u64, u32)>,
+    pub(crate) created: Option<(u64, u32)>,
+}
+
+impl Metadata {
+    pub(crate) fn answer(&self) -> Answer {
+        let mut digester = Digester::new("metadata");
+        digester
+            .number(self.kind as u64)
+            .number(self.links)
+            .number(self.size);
+        for time in [self.modified, self.created] {
+            match time {
+                Some((seconds, nanoseconds)) => digester.number(seconds).number(u64::from(nanoseconds)),
+                None => digester.text("none"),
+            };
+        }
+        digester.answer()
+    }
+}
+
+/// The digest of a folder's list, which is in order.
+pub(crate) fn list<'a>(entries: impl Iterator<Item = (&'a str, Kind)>) -> Answer {
+    let mut digester = Digester::new("list");
+    for (name, kind) in entries {
+        digester.text(name).number(kind as u64);
+    }
+    digester.answer()
+}
+
+pub(crate) use system::look;
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    //! Elsewhere the host can't look below a folder without being led out of it, so nothing is kept.
+
+    use super::{At, FileRead, Look};
+
+    pub(crate) fn look(_: &At) -> Option<Look> {
+        None
+    }
+
+    impl FileRead {
+        pub(crate) fn is_settled(&self) -> bool {
+            false
+        }
+
+        pub(crate) fn ask_again(&self) -> Result<FileRead, String> {
+            Err(format!("{} can't be asked again on this system", self.at))
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::fs::File;
+    use std::io::ErrorKind;
+    use std::os::unix::fs::{FileExt, MetadataExt};
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, openat2};
+
+    use super::*;
+
+    /// How long after a change a file's times are trusted to show the next one. Linux stamps with the time of its last timer
+    /// tick, a hundredth of a second at the most.
+    const TICK: Duration = Duration::from_millis(100);
+
+    /// The same where the file system keeps whole seconds, or two of them.
+    const COARSE_TICK: Duration = Duration::from_secs(5);
+
+    /// What lies at a path, found as the component's own calls find it: below the granted folder, and by no way out of it.
+    /// None: that can't be told.
+    pub(crate) fn look(at: &At) -> Option<Look> {
+        let now = SystemTime::now();
+        match open(at, OFlags::PATH) {
+            Ok(file) => look_at(&file, now),
+            Err(error) if error.kind() == ErrorKind::NotFound => Some(Look {
+                shape: Shape::Nothing,
+                identity: None,
+                settled: true,
+            }),
+            Err(_) => None,
+        }
+    }
+
+    fn look_at(file: &File, now: SystemTime) -> Option<Look> {
+        let metadata = file.metadata().ok()?;
+        let identity = identity(&metadata);
+        Some(Look {
+            shape: Shape::Thing(
+                kind(&metadata),
+                Access {
+                    mode: metadata.mode(),
+                    user: metadata.uid(),
+                    group: metadata.gid(),
+                },
+            ),
+            settled: settled(&identity, now),
+            identity: Some(identity),
+        })
+    }
+
+    fn settled(identity: &Identity, now: SystemTime) -> bool {
+        let now = now
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX));
+        // A file system that keeps whole milliseconds or seconds shows zeros where others show noise.
+        let fine = identity.changed % 1_000_000 != 0;
+        let tick = if fine { TICK } else { COARSE_TICK };
+        let tick = i128::try_from(tick.as_nanos()).unwrap_or(i128::MAX);
+        now.saturating_sub(identity.changed) > tick
+    }
+
+    fn identity(metadata: &std::fs::Metadata) -> Identity {
+        let time =
+            |seconds: i64, nanoseconds: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+        Identity {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: time(metadata.mtime(), metadata.mtime_nsec()),
+            changed: time(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    fn kind(metadata: &std::fs::Metadata) -> Kind {
+        let kind = metadata.file_type();
+        if kind.is_file() {
+            Kind::File
+        } else if kind.is_dir() {
+            Kind::Folder
+        } else if kind.is_symlink() {
+            Kind::Link
+        } else {
+            Kind::Other
+        }
+    }
+
+    fn open(at: &At, flags: OFlags) -> std::io::Result<File> {
+        let folder = openat2(
+            CWD,
+            &at.folder,
+            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+            ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
+        )?;
+        let path = if at.path.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            &at.path
+        };
+        let follow = if at.follow {
+            OFlags::empty()
+        } else {
+            OFlags::NOFOLLOW
+        };
+        let opened = openat2(
+            &folder,
+            path,
+            flags | follow | OFlags::CLOEXEC,
+            Mode::empty(),
+            ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
+        )?;
+        Ok(File::from(opened))
+    }
+
+    impl FileRead {
+        /// Whether the same file lies there, unchanged since the component saw it.
+        pub(crate) fn is_settled(&self) -> bool {
+            if !self.look.settled {
+                return false;
+            }
+            let path = self.at.folder.join(&self.at.path);
+            let found = if self.at.follow {
+                std::fs::metadata(&path)
+            } else {
+                std::fs::symlink_metadata(&path)
+            };
+            match (found, &self.look.identity) {
+                (Ok(metadata), Some(before)) => identity(&metadata) == *before,
+                (Err(error), None) => error.kind() == ErrorKind::NotFound,
+                _ => false,
+            }
+        }
+
+        /// Looks and reads again. The same to the last bit: the read as it is proven now.
+        pub(crate) fn ask_again(&self) -> Result<FileRead, String> {
+            let Some(look) = look(&self.at) else {
+                return Err(format!("{} can't be looked at", self.at));
+            };
+            if look.shape != self.look.shape {
+                return Err(format!("{} is another thing now", self.at));
+            }
+            if self.identity_seen && !same_file(&look, &self.look) {
+                return Err(format!("{} is another file now", self.at));
+            }
+            if look.shape != Shape::Nothing {
+                self.compare(&look)?;
+            }
+            Ok(FileRead { look, ..self.clone() })
+        }
+
+        fn compare(&self, look: &Look) -> Result<(), String> {
+            let differs = || format!("{} has changed", self.at);
+            let failed = |_| format!("{} can't be read again", self.at);
+            if let Some(answer) = self.metadata {
+                let found = open(&self.at, OFlags::PATH).map_err(failed)?;
+                if metadata(&found.metadata().map_err(failed)?).answer() != answer {
+                    return Err(differs());
+                }
+            }
+            if let (Some(end), Some(identity)) = (self.end, look.identity)
+                && identity.size > end
+            {
+                return Err(differs());
+            }
+            if let Some(answer) = self.target {
+                let found = open(&self.at, OFlags::PATH).map_err(failed)?;
+                let target = rustix::fs::readlinkat(&found, "", Vec::new()).map_err(|_| differs())?;
+                let target = target.to_str().map_err(|_| differs())?;
+                if super::super::digest::text("link", Some(target)) != answer {
+                    return Err(differs());
+                }
+            }
+            if let Some(answer) = self.list
+                && entries(&self.at).map_err(failed)? != Some(answer)
+            {
+                return Err(differs());
+            }
+            if !self.pieces.is_empty() {
+                self.compare_pieces()?;
+            }
+            Ok(())
+        }
+
+        fn compare_pieces(&self) -> Result<(), String> {
+            let total: u64 = self.pieces.iter().map(|piece| piece.length).sum();
+            if total > PROOF_MAX {
+                return Err(format!("{} is too large to be read again", self.at));
+            }
+            let failed = |_| format!("{} can't be read again", self.at);
+            // What became a pipe meanwhile must not block.
+            let file = open(&self.at, OFlags::RDONLY | OFlags::NONBLOCK).map_err(failed)?;
+            let mut buffer = vec![0; 64 << 10];
+            for piece in &self.pieces {
+                let mut hasher = blake3::Hasher::new();
+                let mut done = 0;
+                while done < piece.length {
+                    let want = usize::try_from(piece.length - done).unwrap_or(usize::MAX);
+                    let room = buffer.len().min(want);
+                    let into = buffer.get_mut(..room).unwrap_or_default();
+                    let got = file.read_at(into, piece.offset + done).map_err(failed)?;
+                    if got == 0 {
+                        return Err(format!("{} has changed", self.at));
+                    }
+                    hasher.update(into.get(..got).unwrap_or_default());
+                    done += got as u64;
+                }
+                if *hasher.finalize().as_bytes() != piece.digest {
+                    return Err(format!("{} has changed", self.at));
+                }
+            }
+            Ok(())
+        }
+    }
+
+    fn same_file(a: &Look, b: &Look) -> bool {
+        match (a.identity, b.identity) {
+            (Some(a), Some(b)) => (a.device, a.inode) == (b.device, b.inode),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// Metadata as the engine gives it to a component.
+    fn metadata(found: &std::fs::Metadata) -> Metadata {
+        let time = |time: std::io::Result<SystemTime>| {
+            let since = time.ok()?.duration_since(UNIX_EPOCH).ok()?;
+            Some((since.as_secs(), since.subsec_nanos()))
+        };
+        Metadata {
+            kind: kind(found),
+            links: found.nlink(),
+            size: found.len(),
+            modified: time(found.modified()),
+            created: time(found.created()),
+        }
+    }
+
+    /// The digest of a folder's list. None: it has a name that is no text, which no component gets to see, or too many.
+    fn entries(at: &At) -> std::io::Result<Option<Answer>> {
+        let folder = open(at, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let mut all = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&folder)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else {
+                return Ok(None);
+            };
+            if name == "." || name == ".." {
+                continue;
+            }
+            if all.len() >= ENTRIES_MAX {
+                return Ok(None);
+            }
+            let found = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            let kind = match rustix::fs::FileType::from_raw_mode(found.st_mode) {
+                rustix::fs::FileType::RegularFile => Kind::File,
+                rustix::fs::FileType::Directory => Kind::Folder,
+                rustix::fs::FileType::Symlink => Kind::Link,
+                _ => Kind::Other,
+            };
+            all.push((name.to_owned(), kind));
+        }
+        all.sort();
+        Ok(Some(list(all.iter().map(|(name, kind)| (name.as_str(), *kind)))))
+    }
+}
