@@ -250,7 +250,7 @@ fn lies_read_only() {
         let file = |r: &Resource| matches!(r, Resource::File { path } if *path == named);
         assert!(saw(&answer, Access::Denied, file), "{answer:?}");
 
-        // With one to write it writes, and the receipt says what it did, whatever it says itself.
+        // With one to write it is stopped before it does, as it promised to leave everything as it is.
         let plugin = "lies-read-only".parse().unwrap();
         let grant = format!("fs:write:{}", folder.path().display()).parse().unwrap();
         rig.host
@@ -258,7 +258,10 @@ fn lies_read_only() {
             .grant(&plugin, &grant, &Terms::default(), "test", None)
             .unwrap();
         let answer = rig.call("lies-read-only_run", json!({ "path": path })).await;
-        assert!(path.exists() == saw(&answer, Access::Write, file), "{answer:?}");
+        assert_eq!(code(&answer), Some(Code::EffectViolation), "{answer:?}");
+        assert!(!path.exists());
+        assert!(saw(&answer, Access::Denied, file), "{answer:?}");
+        assert!(!saw(&answer, Access::Write, file), "{answer:?}");
         rig.check_unharmed().await;
     });
 }

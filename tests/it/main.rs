@@ -31,6 +31,7 @@ mod many;
 mod peers;
 mod plain;
 mod policy;
+mod proof;
 mod rig;
 mod swaps;
 mod system;

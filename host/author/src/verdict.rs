@@ -145,6 +145,7 @@ mod tests {
     use super::*;
     use fact_types::{CallId, Receipt, ToolOutput};
     use serde_json::{Value, json};
+    use std::sync::Arc;
     use std::time::Duration;
 
     fn answer(result: Result<Outcome, Error>, effects: &[(Access, Resource)]) -> Answer {
@@ -166,6 +167,7 @@ mod tests {
                 fuel: None,
                 over: None,
             },
+            trace: Arc::default(),
         }
     }
 

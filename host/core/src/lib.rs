@@ -23,6 +23,7 @@ mod facts;
 mod host;
 mod lapse;
 mod peers;
+mod proof;
 mod rights;
 mod usage;
 
@@ -37,7 +38,7 @@ pub use fact_registry::{
     LimitPolicy, Plugin, PluginLimits, Registry, Scope, Source, Tool, ToolChange, ToolDiff, ToolPart,
     ToolSide, ToolSideState, Update, Verdict, VersionRow, read_manifest,
 };
-pub use fact_runtime::{Compiling, compile_child};
+pub use fact_runtime::{Compiling, Fleeting, Trace, Verdict, compile_child};
 pub use fact_store::ToolUsage;
 pub use fact_types as types;
 pub use host::{COMPILE_VERB, Host, OpenError, worker_threads};

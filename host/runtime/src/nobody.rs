@@ -26,6 +26,7 @@ impl Peers for Nobody {
             PeerAnswer {
                 result: Err(none()),
                 effects: Effects::default(),
+                trace: std::sync::Arc::default(),
             }
         })
     }

@@ -24,7 +24,7 @@ struct Args {
 }
 
 /// Tells what it got.
-#[tool(read_only, open_world)]
+#[tool(open_world)]
 fn run(args: Args) -> Result<String, ToolError> {
     let got = match args.way {
         Way::Tcp => TcpStream::connect(&args.peer).map(|stream| format!("{:?}", stream.peer_addr().ok())),

@@ -41,12 +41,23 @@ struct Place {
     read: bool,
     /// What can't be read may still be moved: no folder that can be read lies inside.
     moves: bool,
+    /// It may be changed.
+    write: bool,
+}
+
+/// A granted folder, as the guest knows it.
+#[derive(Debug)]
+struct Folder {
+    name: String,
+    read: bool,
+    write: bool,
+    moves: bool,
 }
 
 /// The granted folders of a call, and the handles that its guest holds.
 #[derive(Debug, Default)]
 pub(crate) struct Preopens {
-    folders: Vec<(String, bool, bool)>,
+    folders: Vec<Folder>,
     handles: HashMap<u32, Place>,
     /// What is left of the lists that the guest reads, by handle.
     lists: HashMap<u32, VecDeque<types::DirectoryEntry>>,
@@ -81,7 +92,12 @@ impl Preopens {
                 Ok(()) => {
                     let inside = |(other, read, _): &(&Path, bool, bool)| *read && other.starts_with(folder);
                     let moves = read || !wanted.iter().any(inside);
-                    preopens.folders.push((name.to_owned(), read, moves));
+                    preopens.folders.push(Folder {
+                        name: name.to_owned(),
+                        read,
+                        write,
+                        moves,
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(folder = name, %error, "a granted folder can't be opened; it is left out")
@@ -158,20 +174,20 @@ impl Files<'_> {
             },
             read: false,
             moves: false,
+            write: false,
         })
     }
 
     /// Where a path leads from a handle; `follow` says whether a link at its end is followed.
     fn at(&self, fd: &Handle<Descriptor>, path: &str, follow: bool) -> Place {
-        let Place { at, read, moves } = self.place(fd);
+        let place = self.place(fd);
         Place {
             at: At {
-                folder: at.folder,
-                path: at.path.join(path.trim_start_matches('/')),
+                path: place.at.path.join(path.trim_start_matches('/')),
+                folder: place.at.folder,
                 follow,
             },
-            read,
-            moves,
+            ..place
         }
     }
 
@@ -184,12 +200,12 @@ impl Files<'_> {
         Err(ErrorCode::NotPermitted.into())
     }
 
-    /// Refuses to change anything for a tool that says that it only reads.
+    /// Refuses to change anything for a tool that says that it only reads. What can't be changed anyway, the engine refuses.
     fn writable(&self, place: &Place) -> FsResult<()> {
-        match self.witness.may_write(&resource(place)) {
-            true => Ok(()),
-            false => Err(ErrorCode::NotPermitted.into()),
+        if !place.write || self.witness.may_write(&resource(place)) {
+            return Ok(());
         }
+        Err(ErrorCode::NotPermitted.into())
     }
 
     /// Notes a change, or that it was refused.
@@ -249,8 +265,8 @@ impl preopens::Host for Files<'_> {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Handle<Descriptor>, String)>> {
         let folders = preopens::Host::get_directories(&mut self.wasi)?;
         for (handle, name) in &folders {
-            let granted = self.preopens.folders.iter().find(|(folder, ..)| folder == name);
-            let (read, moves) = granted.map_or((false, false), |(_, read, moves)| (*read, *moves));
+            let granted = self.preopens.folders.iter().find(|folder| folder.name == *name);
+            let is = |right: fn(&Folder) -> bool| granted.is_some_and(right);
             self.preopens.handles.insert(
                 handle.rep(),
                 Place {
@@ -259,8 +275,9 @@ impl preopens::Host for Files<'_> {
                         path: PathBuf::new(),
                         follow: true,
                     },
-                    read,
-                    moves,
+                    read: is(|folder| folder.read),
+                    write: is(|folder| folder.write),
+                    moves: is(|folder| folder.moves),
                 },
             );
         }

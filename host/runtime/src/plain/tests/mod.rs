@@ -93,6 +93,8 @@ fn call_with(
         arguments: &arguments,
         resume: None,
         grants: None,
+        principal: &fact_types::Principal::local(),
+        reads_only: false,
     };
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
