@@ -45,20 +45,27 @@ fn outside(path: &Path, statement: &str) {
 fn sql_holds_until_its_answer_changes() {
     run(async {
         let rig = Rig::with_finance(|_| {});
-        rig.builtin("sql", &["sql:read:finance", "sql:write:finance"]).await;
+        rig.builtin("sql", &["sql:read:finance", "sql:write:finance"])
+            .await;
         let total = json!({ "statement": "SELECT sum(revenue) FROM financial_records WHERE year = 2025" });
         let answer = proven(&rig, "sql_query", total.clone()).await;
         assert!(answer.trace.reads() > 0);
         assert!(holds(&rig, &answer).await);
 
         let database = rig.data().join("finance.db");
-        outside(&database, "INSERT INTO benchmarks (test_name, test_date, duration_ms, query_count, cache_hit_rate, mean_response_ms, success_rate) SELECT 'x', '2025-01-01', 1, 1, 0.5, 1.0, 1.0 WHERE 0");
-        assert!(holds(&rig, &answer).await, "nothing was written");
+        outside(&database, "DELETE FROM benchmarks");
+        assert!(holds(&rig, &answer).await, "a table that it never read");
         outside(&database, "UPDATE companies SET employees = employees + 1");
         assert!(holds(&rig, &answer).await, "another table");
-        outside(&database, "UPDATE financial_records SET revenue = revenue + 1 WHERE year = 2024");
+        outside(
+            &database,
+            "UPDATE financial_records SET revenue = revenue + 1 WHERE year = 2024",
+        );
         assert!(holds(&rig, &answer).await, "other rows, the same answer");
-        outside(&database, "UPDATE financial_records SET revenue = revenue + 1 WHERE year = 2025");
+        outside(
+            &database,
+            "UPDATE financial_records SET revenue = revenue + 1 WHERE year = 2025",
+        );
         assert!(!holds(&rig, &answer).await);
 
         // By the host itself.
@@ -87,7 +94,8 @@ fn sql_holds_until_its_answer_changes() {
 fn what_is_never_the_same_twice_does_not_hold() {
     run(async {
         let rig = Rig::with_finance(|_| {});
-        rig.builtin("sql", &["sql:read:finance", "sql:write:finance"]).await;
+        rig.builtin("sql", &["sql:read:finance", "sql:write:finance"])
+            .await;
         for statement in ["SELECT random()", "SELECT datetime('now')"] {
             let answer = rig.call("sql_query", json!({ "statement": statement })).await;
             assert!(
@@ -98,7 +106,10 @@ fn what_is_never_the_same_twice_does_not_hold() {
             assert!(!holds(&rig, &answer).await);
         }
         let wrote = rig
-            .call("sql_execute", json!({ "statement": "UPDATE companies SET employees = 2" }))
+            .call(
+                "sql_execute",
+                json!({ "statement": "UPDATE companies SET employees = 2" }),
+            )
             .await;
         assert!(wrote.trace.wrote(), "{:?}", wrote.trace);
         let denied = rig
@@ -182,7 +193,13 @@ fn other_grants_or_another_version_are_another_result() {
         let (registry, sql) = (rig.host.registry(), "sql".parse().unwrap());
         assert!(holds(&rig, &answer).await);
         registry
-            .grant(&sql, &"clock:wall".parse().unwrap(), &Default::default(), "test", None)
+            .grant(
+                &sql,
+                &"clock:wall".parse().unwrap(),
+                &Default::default(),
+                "test",
+                None,
+            )
             .unwrap();
         assert!(!holds(&rig, &answer).await);
         let answer = proven(&rig, "sql_query", ask.clone()).await;
@@ -196,9 +213,7 @@ fn a_pure_result_holds_for_ever() {
     run(async {
         let rig = Rig::new();
         rig.builtin("util", &[]).await;
-        let answer = rig
-            .call("util_parse_size", json!({ "text": "1 MiB" }))
-            .await;
+        let answer = rig.call("util_parse_size", json!({ "text": "1 MiB" })).await;
         assert!(answer.trace.is_pure(), "{answer:?}");
         assert!(holds(&rig, &answer).await);
     });

@@ -190,9 +190,12 @@ mod tests {
     fn each_code_is_a_finding_or_an_answer() {
         for code in Code::ALL {
             let expected = match code {
-                Code::Crashed | Code::Internal | Code::BadComponent | Code::Config | Code::Conflict => {
-                    Some(Check::NoCrash)
-                }
+                Code::Crashed
+                | Code::EffectViolation
+                | Code::Internal
+                | Code::BadComponent
+                | Code::Config
+                | Code::Conflict => Some(Check::NoCrash),
                 Code::InvalidInput
                 | Code::Denied
                 | Code::NotFound

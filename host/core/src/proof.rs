@@ -48,7 +48,10 @@ impl Host {
     /// Whether the result that a trace belongs to is still true: whether the same call would get the same answers from the
     /// world, and so give the same result. No guest runs.
     pub async fn still_true(&self, trace: &Trace) -> Verdict {
-        let standing = Standing { host: self, own: None };
+        let standing = Standing {
+            host: self,
+            own: None,
+        };
         self.runtime()
             .recheck(trace, &standing, Instant::now() + PROOF_MAX)
             .await
@@ -56,7 +59,10 @@ impl Host {
 
     /// Of each thing that a result rests on: what it is, and why it would be another now.
     pub async fn explain_result(&self, trace: &Trace) -> Vec<(String, Result<(), String>)> {
-        let standing = Standing { host: self, own: None };
+        let standing = Standing {
+            host: self,
+            own: None,
+        };
         self.runtime()
             .explain(trace, &standing, Instant::now() + PROOF_MAX)
             .await
