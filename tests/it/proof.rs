@@ -1,7 +1,7 @@
 //! What a result rests on, and whether it is still so: asked again after each kind of change, without running a guest.
 
 use fact_core::types::Code;
-use fact_core::{Answer, Fleeting, Verdict};
+use fact_core::{Answer, Fleeting, Proof};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
@@ -10,13 +10,7 @@ use crate::rig::{Rig, code, folder, run};
 
 /// Whether an answer's result is still true.
 async fn holds(rig: &Rig, answer: &Answer) -> bool {
-    match rig.host.still_true(&answer.trace).await {
-        Verdict::Holds | Verdict::Renewed(_) => true,
-        Verdict::Stale(why) => {
-            println!("stale: {why}");
-            false
-        }
-    }
+    !matches!(rig.host.still_true(&answer.trace).await, Proof::Stale(_))
 }
 
 /// Calls a tool that must succeed with a result that can be proven.

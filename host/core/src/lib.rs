@@ -38,7 +38,7 @@ pub use fact_registry::{
     LimitPolicy, Plugin, PluginLimits, Registry, Scope, Source, Tool, ToolChange, ToolDiff, ToolPart,
     ToolSide, ToolSideState, Update, Verdict, VersionRow, read_manifest,
 };
-pub use fact_runtime::{Compiling, Fleeting, Trace, Verdict, compile_child};
+pub use fact_runtime::{Compiling, Fleeting, Proof, Trace, compile_child};
 pub use fact_store::ToolUsage;
 pub use fact_types as types;
 pub use host::{COMPILE_VERB, Host, OpenError, worker_threads};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fact_runtime::{Grants, Scope, Scopes, Trace, Verdict};
+use fact_runtime::{Grants, Proof, Scope, Scopes, Trace};
 use fact_types::Digest;
 
 use crate::Host;
@@ -47,7 +47,7 @@ impl Scopes for Standing<'_> {
 impl Host {
     /// Whether the result that a trace belongs to is still true: whether the same call would get the same answers from the
     /// world, and so give the same result. No guest runs.
-    pub async fn still_true(&self, trace: &Trace) -> Verdict {
+    pub async fn still_true(&self, trace: &Trace) -> Proof {
         let standing = Standing {
             host: self,
             own: None,

@@ -44,7 +44,7 @@ pub use grants::{Grants, HostGrants};
 pub use link::Linked;
 pub use nesting::{CALLS_MAX, DEPTH_MAX, Nesting};
 pub use peers::{PeerAnswer, PeerCall, Peers};
-pub use trace::{Fleeting, Scope, Scopes, Seen, Trace, Verdict};
+pub use trace::{Fleeting, Proof, Scope, Scopes, Seen, Trace};
 
 use compiler::Compilations;
 use engine::Engines;

@@ -22,7 +22,7 @@ use fact_types::{Access, Digest, Effect, Principal, Resource, ToolId};
 use serde::{Deserialize, Serialize};
 
 use digest::Answer;
-pub use recheck::{Scopes, Verdict};
+pub use recheck::{Proof, Scopes};
 pub(crate) use recorder::Recorder;
 
 /// Most reads that are kept of a call. A call that asks more is not worth proving again.

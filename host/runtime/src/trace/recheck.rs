@@ -10,7 +10,7 @@ use crate::{Runtime, Services};
 
 /// What was found out about a trace.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum Proof {
     /// It holds.
     Holds,
     /// It holds; proving it anew will be cheaper with this one.
@@ -30,21 +30,21 @@ impl Runtime {
     /// Whether every answer that a trace was made of would be given again now.
     ///
     /// Takes microseconds where nothing changed, and never longer than `deadline`.
-    pub async fn recheck(&self, trace: &Trace, scopes: &dyn Scopes, deadline: Instant) -> Verdict {
+    pub async fn recheck(&self, trace: &Trace, scopes: &dyn Scopes, deadline: Instant) -> Proof {
         if let Some(why) = &trace.fleeting {
-            return Verdict::Stale(why.to_string());
+            return Proof::Stale(why.to_string());
         }
         let mut grants = Vec::with_capacity(trace.scopes.len());
         for scope in &trace.scopes {
             match scopes.grants(scope) {
                 Ok(found) => grants.push(found),
-                Err(why) => return Verdict::Stale(why),
+                Err(why) => return Proof::Stale(why),
             }
         }
         let mut renewed: Option<Trace> = None;
         for (at, Seen { scope, read }) in trace.reads.iter().enumerate() {
             let Some(grants) = grants.get(*scope) else {
-                return Verdict::Stale("its list of reads is damaged".to_owned());
+                return Proof::Stale("its list of reads is damaged".to_owned());
             };
             if self.services.is_settled(read, grants) {
                 continue;
@@ -58,13 +58,13 @@ impl Runtime {
                         seen.read = read;
                     }
                 }
-                Ok(Err(why)) => return Verdict::Stale(why),
-                Err(_) => return Verdict::Stale(format!("{read} takes too long to be asked again")),
+                Ok(Err(why)) => return Proof::Stale(why),
+                Err(_) => return Proof::Stale(format!("{read} takes too long to be asked again")),
             }
         }
         match renewed {
-            Some(trace) => Verdict::Renewed(trace),
-            None => Verdict::Holds,
+            Some(trace) => Proof::Renewed(trace),
+            None => Proof::Holds,
         }
     }
 
