@@ -76,9 +76,8 @@ pub enum State {
 }
 
 /// Why something did not pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stopped {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopped {
     /// Nothing passes now.
     Open,
     /// Only a part passes now, and this was not of it.

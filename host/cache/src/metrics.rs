@@ -144,7 +144,7 @@ pub(crate) struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        // An hour in nanoseconds, to two digits: about 60 KiB each.
+        // An hour in nanoseconds, to two digits: about 40 KiB each.
         let histogram = || Mutex::new(Histogram::new_with_bounds(1, 3_600_000_000_000, 2).ok());
         Metrics {
             memory_hits: AtomicU64::default(),

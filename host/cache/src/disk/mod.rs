@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const FLUSH: Duration = Duration::from_secs(10);
 
 /// Most rows that are read at once.
-const PAGE: u32 = 256;
+const PAGE: u32 = 64;
 
 /// Why the disk level can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +76,9 @@ struct Inner {
     /// How often all processes together have cleared the file, as far as this one knows.
     cleared: AtomicU64,
 }
+
+/// The position of the last of some rows, and the rows, each with what is in it.
+type Page = (i64, Vec<(CacheRow, Result<Opened, Bad>)>);
 
 /// The disk level.
 #[derive(Debug)]
@@ -270,19 +273,45 @@ impl Disk {
         mut each: impl FnMut(&CacheRow, Result<Opened, Bad>),
     ) -> Result<(), DiskError> {
         let mut after = 0;
-        loop {
-            let page = self
-                .read("list", move |inner| inner.file.page(after, PAGE))
-                .await?;
-            let Some((last, _)) = page.last() else {
-                return Ok(());
-            };
-            after = *last;
-            for (_, row) in &page {
-                each(row, self.inner.open_entry(row, None));
+        while let Some((last, rows)) = self.page(after).await? {
+            after = last;
+            for (row, opened) in rows {
+                each(&row, opened);
             }
-            tokio::task::yield_now().await;
         }
+        Ok(())
+    }
+
+    /// The rows that come after a position, a bounded number of them, and the position of the last. None: there are no more.
+    pub(crate) async fn page(&self, after: i64) -> Result<Option<Page>, DiskError> {
+        let rows = self
+            .read("list", move |inner| {
+                let rows = inner.file.page(after, PAGE)?;
+                // Opening them takes a while too.
+                let opened = rows.into_iter().map(|(place, row)| {
+                    let opened = inner.open_entry(&row, None);
+                    (place, (row, opened))
+                });
+                Ok(opened.collect::<Vec<_>>())
+            })
+            .await?;
+        let last = rows.last().map(|(place, _)| *place);
+        let rows = rows.into_iter().map(|(_, row)| row).collect();
+        Ok(last.map(|last| (last, rows)))
+    }
+
+    /// Removes rows that belong to no key.
+    pub(crate) async fn remove_rows(&self, remove: Vec<fact_store::RowId>) -> Result<(), DiskError> {
+        let batch = fact_store::CacheBatch {
+            remove,
+            ..Default::default()
+        };
+        self.read("remove", move |inner| {
+            let now = inner.clock.0.now().as_millisecond();
+            inner.file.apply(&batch, inner.bounds, now)
+        })
+        .await
+        .map(drop)
     }
 
     /// Seals with a new key from now on.
