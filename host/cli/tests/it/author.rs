@@ -36,6 +36,54 @@ fn inspecting_runs_nothing() {
     );
 }
 
+/// What this version does not know in a manifest is told and no reason to refuse it; what can't be read says what to do.
+#[test]
+fn odd_manifests_are_told_of() {
+    let home = Home::new();
+    let echo = guests::ECHO.bytes;
+    let text = fact_component::inspect(echo).unwrap().manifest;
+    let mut manifest: Value = text.map_or_else(
+        || serde_json::json!({ "name": "echo", "tools": [{ "name": "run", "input_schema": {} }] }),
+        |text| serde_json::from_str(&text).unwrap(),
+    );
+    manifest["colour"] = "red".into();
+    let put = |name: &str, manifest: &str| {
+        let bytes = fact_component::embed_manifest(echo, manifest).unwrap();
+        std::fs::write(home.path().join(name), bytes).unwrap();
+    };
+    put("newer.wasm", &manifest.to_string());
+    let words = "keys that this version of FACT does not know and passes over: `colour`";
+    let seen = home.ok(&["plugin", "inspect", "newer.wasm"]);
+    assert!(seen.out.contains(words), "{seen:?}");
+    let seen = home.ok(&["plugin", "install", "newer.wasm", "--dry-run"]);
+    assert!(seen.err.contains(words), "{seen:?}");
+    let seen = json(&home.ok(&["plugin", "install", "newer.wasm", "--json"]));
+    assert!(
+        seen["warnings"][0].as_str().unwrap().contains("`colour`"),
+        "{seen}"
+    );
+
+    put("empty.wasm", " ");
+    let deep = format!(
+        "{{\"name\":\"p\",\"description\":\"\",\"tools\":[{{\"name\":\"t\",\"input_schema\":{}",
+        "[".repeat(500)
+    );
+    put("deep.wasm", &deep);
+    for (file, words) in [
+        ("empty.wasm", "it is empty. `fact plugin build`"),
+        ("deep.wasm", "nested too deep"),
+    ] {
+        let seen = home.ok(&["plugin", "inspect", file]);
+        assert!(
+            seen.out.contains(words) && seen.out.contains("will not be installed"),
+            "{seen:?}"
+        );
+        let refused = home.fact(&["plugin", "install", file]);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.err.contains(words), "{refused:?}");
+    }
+}
+
 #[test]
 fn a_test_tells_good_plugins_from_bad_ones() {
     let home = Home::new();

@@ -20,3 +20,4 @@ mod policy;
 mod readme;
 mod stop;
 mod tools;
+mod updates;
