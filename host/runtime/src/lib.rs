@@ -23,6 +23,7 @@ mod nesting;
 #[cfg(test)]
 mod nobody;
 mod peers;
+mod places;
 mod plain;
 mod state;
 mod trace;
@@ -112,6 +113,7 @@ pub struct Runtime {
     services: Arc<Services>,
     slots: Arc<Semaphore>,
     queue: Arc<Semaphore>,
+    movers: places::Movers,
     lane: Lane,
 }
 
@@ -136,6 +138,7 @@ impl Runtime {
             services: Arc::new(services),
             slots: Arc::new(Semaphore::new(slots)),
             queue: Arc::new(Semaphore::new(slots + config.queue as usize)),
+            movers: places::Movers::default(),
             lane: Lane::new(),
         })
     }
