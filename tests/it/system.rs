@@ -117,7 +117,31 @@ fn the_numbers_are_those_of_the_host() {
         ] {
             assert_eq!(metrics[name], value, "{name}: {metrics}");
         }
+        // How tools were used, as the store has it.
+        rig.call("system_plugins", json!({})).await;
+        rig.call("system_metrics", json!({})).await;
+        rig.host.save_usage();
+        let metrics = rig.answer("system_metrics", json!({})).await;
+        let told: Vec<_> = metrics["usage"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| json!([one["tool"], one["calls"], one["successes"], one["failures"]]))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                json!(["system_metrics", 2, 2, {}]),
+                json!(["system_plugins", 1, 0, { "denied": 1 }]),
+            ],
+            "{metrics}"
+        );
+        assert_eq!(metrics["usage_truncated"], false, "{metrics}");
+        let metrics = rig.answer("system_metrics", json!({ "tools": 1 })).await;
+        assert_eq!(metrics["usage"].as_array().unwrap().len(), 1, "{metrics}");
+        assert_eq!(metrics["usage_truncated"], true, "{metrics}");
         let health = rig.answer("system_health", json!({})).await;
+        assert_eq!(health["metrics"]["usage"], Value::Null, "{health}");
         assert_eq!(health["state"], "idle", "{health}");
         assert_ne!(health["metrics"]["memory_bytes"], Value::Null, "{health}");
     });

@@ -16,6 +16,9 @@ use crate::peers::WayBack;
 /// Most plugins, and most tools, that are told of: with the bound on each text, some ten million bytes.
 const LISTED: usize = 10_000;
 
+/// Most tools whose use is told: some 300 KB.
+const USED: usize = 1000;
+
 /// Most characters of a text that a plugin says about itself.
 const TEXT: usize = 800;
 
@@ -43,6 +46,11 @@ impl Facts for WayBack {
     fn metrics(&self) -> Result<Value, Error> {
         let host = self.host()?;
         let plugins = host.registry().plugins()?;
+        // What the store has: no plugin makes the host write by asking.
+        let mut usage = host.stored_usage(None)?;
+        usage.sort_by_key(|one| std::cmp::Reverse(one.calls));
+        let truncated = usage.len() > USED;
+        usage.truncate(USED);
         Ok(json!({
             "calls_running": host.running(),
             "call_slots": host.config().runtime.slots,
@@ -50,6 +58,8 @@ impl Facts for WayBack {
             "plugins": plugins.len(),
             "tools": plugins.iter().map(|plugin| plugin.tools.len()).sum::<usize>(),
             "memory_bytes": resident_memory(),
+            "usage": usage,
+            "usage_truncated": truncated,
         }))
     }
 }

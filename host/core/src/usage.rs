@@ -140,6 +140,11 @@ impl Host {
     /// When the store can't be used.
     pub fn usage(&self, only: Option<&ToolId>) -> Result<Vec<ToolUsage>, Error> {
         self.counting().save(Durability::Process);
+        self.stored_usage(only)
+    }
+
+    /// The same, without the calls of the last second.
+    pub(crate) fn stored_usage(&self, only: Option<&ToolId>) -> Result<Vec<ToolUsage>, Error> {
         self.store().usage(only).map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
             Error::new(

@@ -6,7 +6,7 @@
 mod pulse;
 mod registry;
 
-pub use pulse::{Health, Metrics, State, health, metrics};
+pub use pulse::{AllMetrics, Health, Metrics, MetricsFilter, State, ToolUsage, health, metrics};
 pub use registry::{
     FoundPlugins, FoundTools, PluginAbout, PluginFilter, ToolAbout, ToolFilter, plugins, tools,
 };
@@ -16,6 +16,6 @@ fact_sdk::plugin!(
     name = "system",
     capabilities = [
         "host:read:registry" => "to list the plugins and tools that are installed",
-        "host:read:metrics" => "to say how busy the host is"
+        "host:read:metrics" => "to say how busy the host is and how its tools are used"
     ]
 );

@@ -1,5 +1,7 @@
 //! `fact:plugin/host`: what there is on this host, and how it is doing.
 
+use std::sync::Arc;
+
 use fact_types::{Error as Failure, Resource};
 use serde_json::Value;
 use wasmtime::component::HasData;
@@ -23,7 +25,7 @@ impl HasData for HasHost {
 }
 
 pub(crate) struct Host<'a> {
-    facts: &'a dyn Facts,
+    facts: Arc<dyn Facts>,
     grants: HostGrants,
     witness: &'a Witness,
 }
@@ -33,18 +35,18 @@ type Told = wasmtime::Result<Result<String, Error>>;
 impl Host<'_> {
     pub(crate) fn of(state: &mut State) -> Host<'_> {
         Host {
-            facts: &*state.services.facts,
+            facts: Arc::clone(&state.services.facts),
             grants: state.grants.host,
             witness: &state.witness,
         }
     }
 
-    fn tell(
+    async fn tell(
         &self,
         granted: bool,
         name: &str,
         kept: Option<HostFacts>,
-        ask: impl FnOnce(&dyn Facts) -> Result<Value, Failure>,
+        ask: fn(&dyn Facts) -> Result<Value, Failure>,
     ) -> Told {
         if !granted {
             return Denied::new(self.witness).no_host(name);
@@ -52,7 +54,13 @@ impl Host<'_> {
         let resource = Resource::Host {
             name: name.to_owned(),
         };
-        let told = ask(self.facts).map(|facts| facts.to_string());
+        let facts = Arc::clone(&self.facts);
+        // They are read from the disk, and may be megabytes.
+        let told = tokio::task::spawn_blocking(move || ask(&*facts).map(|facts| facts.to_string()));
+        let told = told.await.map_err(|error| {
+            tracing::error!(%error, "telling facts about the host failed");
+            wasmtime::Error::from(error)
+        })?;
         match (&told, kept) {
             (Ok(facts), Some(about)) => {
                 self.witness.touched(resource);
@@ -80,15 +88,18 @@ impl host::Host for Host<'_> {
             Some(HostFacts::Plugins),
             |facts| facts.plugins(),
         )
+        .await
     }
 
     async fn tools(&mut self) -> Told {
         self.tell(self.grants.registry, REGISTRY, Some(HostFacts::Tools), |facts| {
             facts.tools()
         })
+        .await
     }
 
     async fn metrics(&mut self) -> Told {
         self.tell(self.grants.metrics, METRICS, None, |facts| facts.metrics())
+            .await
     }
 }

@@ -16,7 +16,7 @@
 //! | `model` | `model:ask:10000/day` | the host's model, up to so many tokens |
 //! | `clock` | `clock:wall` | the time; without it, clocks stand still |
 //! | `random` | `random:secure` | randomness; without it, random numbers are always the same |
-//! | `host` | `host:read:registry` | what is installed on the host; `host:read:metrics`: how busy it is |
+//! | `host` | `host:read:registry` | what is installed on the host; `host:read:metrics`: how busy it is, and how tools are used |
 //! | `net` | `net:tcp:db.internal:5432` | a TCP connection |
 //!
 //! `+private` at the end of an `http` or `net` grant allows addresses that are not public: loopback, private networks,
@@ -94,7 +94,7 @@ pub enum Capability {
     Net(NetGrant),
     /// Which plugins and tools the host has.
     HostRegistry,
-    /// How busy the host is.
+    /// How busy the host is, and how its tools are used.
     HostMetrics,
 }
 
@@ -150,7 +150,9 @@ impl Capability {
             Capability::RandomSecure => "draw random numbers".to_owned(),
             Capability::Net(grant) => grant.in_words(),
             Capability::HostRegistry => "see which plugins and tools there are".to_owned(),
-            Capability::HostMetrics => "see how busy the host is and how long it runs".to_owned(),
+            Capability::HostMetrics => {
+                "see how busy the host is, how long it runs, and how often which tools are called".to_owned()
+            }
         }
     }
 
