@@ -1,6 +1,8 @@
 //! A thousand installed plugins: opening, the first call of any of them, and what a call costs beside a host with one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use fact_core::types::Terms;
@@ -24,6 +26,39 @@ async fn install(rig: &Rig, name: &str) {
         by: "test".to_owned(),
     };
     rig.host.registry().install(source, options).await.unwrap();
+}
+
+/// What the first call of any plugin may take: its component is mapped, linked and run. Some 2 ms on a quiet machine, and
+/// 17 ms were the worst of five hundred on one with five times as much to do as it has cores.
+const FIRST: Duration = Duration::from_millis(20);
+
+/// How long the machine keeps a thread waiting that wants to do next to nothing.
+struct Stalls {
+    done: Arc<AtomicBool>,
+    thread: JoinHandle<Duration>,
+}
+
+impl Stalls {
+    fn watch() -> Self {
+        let done = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&done);
+        let thread = std::thread::spawn(move || {
+            const NAP: Duration = Duration::from_millis(1);
+            let mut longest = Duration::ZERO;
+            while !stop.load(Ordering::Relaxed) {
+                let started = Instant::now();
+                std::thread::sleep(NAP);
+                longest = longest.max(started.elapsed().saturating_sub(NAP));
+            }
+            longest
+        });
+        Stalls { done, thread }
+    }
+
+    fn longest(self) -> Duration {
+        self.done.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
 }
 
 /// The time of one call.
@@ -52,12 +87,20 @@ fn a_thousand_plugins_are_as_quick_as_one() {
         let opening = started.elapsed();
         assert!(opening < Duration::from_secs(2), "opening took {opening:?}");
 
+        let stalls = Stalls::watch();
         let mut firsts = Vec::new();
-        for n in (0..PLUGINS).step_by(PLUGINS / 25) {
+        for n in 0..PLUGINS {
             firsts.push(call(&again, &format!("p{n}")).await);
         }
-        let first = median(firsts);
-        assert!(first < Duration::from_millis(20), "a first call took {first:?}");
+        let stalled = stalls.longest();
+        firsts.sort_unstable();
+        let (usual, longest) = (firsts[PLUGINS * 99 / 100], firsts[PLUGINS - 1]);
+        assert!(usual < FIRST, "1 of 100 first calls took {usual:?} or more");
+        // Each of them. Where it takes longer, the machine must have kept a thread that did nothing waiting for the rest.
+        assert!(
+            longest < FIRST + stalled,
+            "a first call took {longest:?}, and the machine stood still for {stalled:?} at most"
+        );
 
         // Taken in turns, so that whatever else the machine does weighs on both.
         let one = Rig::new();
