@@ -45,7 +45,10 @@ impl Run<'_> {
             .map(|plan| -> BoxFuture<'_, (ToolUse, Outcome)> {
                 Box::pin(async move {
                     match plan {
-                        Plan::Answered(done, shown) => (done, Outcome::Shown(shown)),
+                        Plan::Answered(done, shown) => {
+                            watch.progress(Progress::Called(&done));
+                            (done, Outcome::Shown(shown))
+                        }
                         Plan::Run(mut doing) => {
                             watch.progress(Progress::Calling { name: &doing.name });
                             let call = tools.call(&doing.name, doing.arguments.clone(), deadline);
@@ -53,6 +56,7 @@ impl Run<'_> {
                                 .await
                                 .unwrap_or_else(|_| too_late());
                             note(&mut doing, &answer);
+                            watch.progress(Progress::Called(&doing));
                             (doing, Outcome::Answer(answer))
                         }
                     }
@@ -70,7 +74,6 @@ impl Run<'_> {
                 Outcome::Answer(answer) => self.results.show(&answer),
             };
             done.cut = shown.cut;
-            self.watch.progress(Progress::Called(&done));
             self.uses.push(done);
             results.push(ToolResult {
                 id: call.id,

@@ -1,11 +1,12 @@
 //! The driver, and what it is asked.
 
-use fact_types::{Code, Error};
+use fact_types::{Code, Digest, Error};
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::budget::Budget;
-use crate::catalogue::Thresholds;
+use crate::catalogue::{Thresholds, found};
 use crate::message::{Message, Part, Said, UserPart};
 use crate::prompt::SystemPrompt;
 use crate::provider::Provider;
@@ -155,7 +156,7 @@ pub enum Progress<'a> {
         /// Its name.
         name: &'a str,
     },
-    /// A tool has answered.
+    /// A tool has answered, or a call was refused. Whether the result was [cut](ToolUse::cut) is told at the end only.
     Called(&'a ToolUse),
     /// The provider failed for now, and is asked again after a wait.
     Waiting(Duration),
@@ -204,6 +205,25 @@ impl Driver {
     /// The model's provider.
     pub fn provider(&self) -> &dyn Provider {
         self.provider.as_ref()
+    }
+
+    /// What an answer depends on besides question, conversation and what the tools read: model, system prompt, the tools as
+    /// the model sees them, and the settings that shape what it reads and writes. Answers of two drivers, or of one at two
+    /// times, may stand for each other only where this is equal.
+    pub fn fingerprint(&self, tools: &dyn Tools) -> Digest {
+        let tools: Vec<_> = tools.list().iter().map(found).collect();
+        let settings = &self.settings;
+        let all = json!({
+            "provider": self.provider.name(),
+            "model": self.provider.model(),
+            "system": settings.system.as_str(),
+            "tools": tools,
+            "max_output": settings.max_output,
+            "calls_per_reply": settings.calls_per_reply,
+            "thresholds": [settings.thresholds.tools as u64, settings.thresholds.tokens],
+            "results": [settings.result_shown, settings.results_kept],
+        });
+        Digest::of(all.to_string().as_bytes())
     }
 
     /// Answers a question. Dropping the future ends it: the connection to the provider is closed, and tools that run are

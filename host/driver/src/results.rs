@@ -228,4 +228,23 @@ mod tests {
             assert_eq!(value["cut"]["handle"], handle, "{length}");
         }
     }
+
+    proptest::proptest! {
+        /// Paging gives every byte once, in bounded pages, whatever page size the model names.
+        #[test]
+        fn pages_make_up_the_whole(text in "[ -~\u{e4}\u{20ac}\u{1f600}]{20,200}", shown in 8_usize..20, limit in 0_usize..40) {
+            let mut results = Results::new(shown, 1 << 20);
+            let first = parsed(&results.show(&ToolAnswer::ok(json!(text))));
+            let mut whole = first["untrusted_text"].as_str().unwrap().to_owned();
+            let mut next = Some(whole.len());
+            while let Some(offset) = next {
+                let page = parsed(&results.page("r1", offset, limit));
+                let part = page["untrusted_text"].as_str().unwrap();
+                proptest::prop_assert!(part.len() <= shown);
+                whole.push_str(part);
+                next = page["next_offset"].as_u64().map(|next| next as usize);
+            }
+            proptest::prop_assert_eq!(whole, json!(text).to_string());
+        }
+    }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Run<'a> {
     retries: u32,
     stages: Stages,
     warnings: Vec<String>,
+    /// The budget allowed the last reply less than its usual length.
+    shortened: bool,
     /// What the model says in this round, as it comes.
     heard: Heard,
     /// The answer's text before this round: of a reply that the provider paused.
@@ -113,6 +115,7 @@ impl<'a> Run<'a> {
             retries: 0,
             stages: Stages::default(),
             warnings,
+            shortened: false,
             heard: Heard::default(),
             before: String::new(),
         })
@@ -178,6 +181,9 @@ impl<'a> Run<'a> {
     fn warn_of_end(&mut self, stop: Stop, text: &str, wanted_tools: bool) -> Stop {
         let mut warn = |warning: &str| self.warnings.push(warning.to_owned());
         match stop {
+            Stop::MaxTokens if self.shortened => {
+                warn("The answer is cut: the question's budget allowed no longer one.");
+            }
             Stop::MaxTokens => warn("The answer reached its greatest length and is cut."),
             Stop::ContextWindow => {
                 warn("The conversation is as long as the model can read; the answer is cut.")
@@ -268,6 +274,7 @@ impl<'a> Run<'a> {
         let bytes = request.bytes();
         let estimated = self.estimate.tokens(bytes);
         request.max_output = self.meter.next_reply(estimated, request.max_output)?;
+        self.shortened = request.max_output < self.driver.settings.max_output;
 
         let begun = self.meter.elapsed();
         let started = Instant::now();
@@ -304,12 +311,16 @@ impl<'a> Run<'a> {
 
     /// Counts a model call: what the provider says, or what it must have been.
     fn count(&mut self, bytes: usize, estimated: u64, usage: Option<Usage>, whole: bool) {
-        let guess = || Usage {
+        let heard = self.estimate.tokens(self.heard_bytes());
+        let mut counted = usage.unwrap_or(Usage {
             input: estimated,
-            output: self.estimate.tokens(self.heard_bytes()),
             ..Usage::default()
-        };
-        self.meter.count(&usage.unwrap_or_else(guess));
+        });
+        if usage.is_none() || !whole {
+            // The count of a reply that broke off is from its beginning.
+            counted.output = counted.output.max(heard);
+        }
+        self.meter.count(&counted);
         if let Some(usage) = usage {
             self.usage = self.usage.plus(&usage);
             self.estimate.learn(bytes, usage.prompt());

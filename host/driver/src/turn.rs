@@ -117,6 +117,17 @@ impl Turn {
     pub fn is_answer(&self) -> bool {
         self.stop == Stop::EndTurn && !self.text.trim().is_empty()
     }
+
+    /// What the tools read, each thing once, in the order of the calls.
+    pub fn reads(&self) -> Vec<&str> {
+        let mut reads = Vec::new();
+        for read in self.tools.iter().flat_map(|used| &used.reads) {
+            if !reads.contains(&read.as_str()) {
+                reads.push(read.as_str());
+            }
+        }
+        reads
+    }
 }
 
 /// A question that failed, with what it used until then.

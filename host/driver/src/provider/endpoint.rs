@@ -171,30 +171,19 @@ impl Endpoint {
         } else {
             Fault::of_status(status)
         };
-        let said = match fault {
-            // Some servers repeat the key, or parts of it, when they refuse it.
-            Fault::Key => None,
-            _ => self.read_refusal(response.into_body(), deadline).await,
+        let json = read_refusal(response.into_body(), deadline).await;
+        let json = json.unwrap_or_default();
+        // OpenAI says with the status of too many requests that the credit is used up. Waiting does not bring it back.
+        let fault = match json.pointer("/error/code").and_then(serde_json::Value::as_str) {
+            Some("insufficient_quota") => Fault::Credit,
+            _ => fault,
         };
         CallError {
-            said,
+            // Some servers repeat the key, or parts of it, when they refuse it.
+            said: self.said(&json).filter(|_| fault != Fault::Key),
             retry_after,
             ..CallError::from(fault)
         }
-    }
-
-    async fn read_refusal(&self, mut body: ResponseBody, deadline: Instant) -> Option<String> {
-        let mut bytes = Vec::new();
-        while let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await {
-            if let Some(data) = frame.data_ref() {
-                bytes.extend_from_slice(data);
-            }
-            if bytes.len() > REFUSAL_MAX {
-                return None;
-            }
-        }
-        let json: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
-        self.said(&json)
     }
 
     /// What the error in a provider's JSON says, fit to be repeated.
@@ -208,6 +197,20 @@ impl Endpoint {
         };
         one_line(&text)
     }
+}
+
+/// What a refusal's body says, as JSON.
+async fn read_refusal(mut body: ResponseBody, deadline: Instant) -> Option<serde_json::Value> {
+    let mut bytes = Vec::new();
+    while let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await {
+        if let Some(data) = frame.data_ref() {
+            bytes.extend_from_slice(data);
+        }
+        if bytes.len() > REFUSAL_MAX {
+            return None;
+        }
+    }
+    serde_json::from_slice(&bytes).ok()
 }
 
 /// A provider's text as one bounded line without control characters.

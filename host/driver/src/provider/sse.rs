@@ -135,4 +135,22 @@ mod tests {
         let mut parser = Parser::default();
         assert_eq!(parser.push(&vec![b'x'; LONGEST + 1]), Err(TooLong));
     }
+
+    proptest::proptest! {
+        /// Whatever comes, and wherever it is cut, gives the same events.
+        #[test]
+        fn where_bytes_are_cut_does_not_matter(text in "(data: ?|id|:|[a-c{}\u{e4}\u{feff}]|\r|\n|\r\n|\n\n){0,40}", at in 0_usize..80) {
+            let events = |pieces: &[&[u8]]| {
+                let mut parser = Parser::default();
+                for piece in pieces {
+                    parser.push(piece).unwrap();
+                }
+                parser.end();
+                std::iter::from_fn(|| parser.next()).collect::<Vec<_>>()
+            };
+            let bytes = text.as_bytes();
+            let (first, rest) = bytes.split_at(at.min(bytes.len()));
+            proptest::prop_assert_eq!(events(&[bytes]), events(&[first, rest]));
+        }
+    }
 }

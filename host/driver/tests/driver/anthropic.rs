@@ -1,10 +1,13 @@
 //! Anthropic's protocol, field by field.
 
-use fact_driver::{Budget, Driver, Question, Said, Stop, SystemPrompt, ToolAnswer, Unwatched};
+use fact_driver::{
+    AnthropicConfig, ApiKey, Budget, Driver, OpenAiConfig, Question, Said, Settings, Stop, SystemPrompt,
+    ToolAnswer, Unwatched,
+};
 use fact_types::Code;
 use serde_json::{Value, json};
 
-use crate::fake::{Fake, Say, TEXT, TWO_TOOLS, anthropic, ask, ask_with, prices, settings};
+use crate::fake::{Fake, Say, TEXT, TWO_TOOLS, anthropic, ask, ask_with, openai, prices, settings};
 use crate::tools::{FakeTools, tool};
 
 /// Where `cache_control` stands in a request.
@@ -65,6 +68,7 @@ async fn core_driver_question_two_tools_text_in_two_model_calls() {
         .collect();
     assert_eq!(used, [("sql_query", "Q1", 1), ("sql_query", "Q2", 1)]);
     assert_eq!(turn.tools[0].reads, ["sql:read:finance/financial_records"]);
+    assert_eq!(turn.reads(), ["sql:read:finance/financial_records"]);
 
     assert_eq!(turn.usage.input, 12 + 90);
     assert_eq!(turn.usage.cache_write, 2100 + 300);
@@ -191,6 +195,80 @@ async fn cache_marks_stand_where_the_model_can_cache() {
             second.push("/messages/2/content/1");
         }
         assert_eq!(marks(&bodies[1]), second, "{model} {tools}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_answer_depends_on_has_a_fingerprint() {
+    let fake = Fake::start([]).await;
+    let tools = FakeTools::sql();
+    let mut prints = Vec::new();
+    let mut print = |model: Option<&str>, prompt: Option<&str>, shown: usize, tools: &FakeTools| {
+        let mut config = fake.anthropic_config();
+        config.model = model.unwrap_or("claude-sonnet-4-5").to_owned();
+        let mut settings = settings();
+        settings.result_shown = shown;
+        if let Some(prompt) = prompt {
+            settings.system = SystemPrompt::new(prompt).unwrap();
+        }
+        prints.push(
+            Driver::new(anthropic(config), settings)
+                .unwrap()
+                .fingerprint(tools),
+        );
+    };
+    print(None, None, 1000, &tools);
+    print(None, None, 1000, &FakeTools::sql());
+    print(Some("claude-opus-5"), None, 1000, &tools);
+    print(None, Some("Be brief."), 1000, &tools);
+    print(None, None, 1001, &tools);
+    print(None, None, 1000, &long_tool(1));
+    assert_eq!(prints[0], prints[1]);
+    prints.dedup();
+    let different: std::collections::HashSet<_> = prints.iter().collect();
+    assert_eq!((prints.len(), different.len()), (5, 5));
+}
+
+#[tokio::test]
+async fn prices_are_known_at_the_provider_itself_only() {
+    let own = AnthropicConfig::new(ApiKey::new("k").unwrap(), "claude-sonnet-4-5-20250929");
+    assert_eq!(anthropic(own.clone()).prices(), Some(&prices()));
+    let mut proxy = own.clone();
+    proxy.base_url = "https://proxy.example.com".to_owned();
+    assert_eq!(anthropic(proxy).prices(), None);
+    let mut unknown = own;
+    unknown.model = "claude-next".to_owned();
+    assert_eq!(anthropic(unknown).prices(), None);
+    let own = OpenAiConfig::new(ApiKey::new("k").unwrap(), "gpt-4o-mini");
+    assert!(openai(own).prices().is_some());
+}
+
+#[tokio::test]
+async fn settings_that_are_none_are_refused() {
+    let fake = Fake::start([]).await;
+    type Change = fn(&mut Settings);
+    let changes: [Change; 8] = [
+        |settings| settings.max_output = 0,
+        |settings| settings.max_output = 200_000,
+        |settings| settings.parallel = 0,
+        |settings| settings.calls_per_reply = 0,
+        |settings| settings.result_shown = 10,
+        |settings| settings.results_kept = 1 << 30,
+        |settings| settings.retry.times = 11,
+        |settings| settings.tool_time = std::time::Duration::ZERO,
+    ];
+    for (at, change) in changes.iter().enumerate() {
+        let mut settings = settings();
+        change(&mut settings);
+        let error = Driver::new(fake.anthropic(), settings).err().unwrap();
+        assert_eq!(error.code, Code::Config, "{at}");
+    }
+    for model in ["", "a b", "a\nb"] {
+        let mut config = fake.anthropic_config();
+        config.model = model.to_owned();
+        let egress = fact_egress::Egress::new(fact_driver::egress_config()).unwrap();
+        let error = fact_driver::Anthropic::new(config, egress).unwrap_err();
+        assert_eq!(error.code, Code::Config, "{model}");
     }
 }
 

@@ -1,14 +1,15 @@
 //! What a question may cost is what it costs at most.
 
-use fact_driver::{Budget, Limit, Money, Stop};
+use fact_driver::{Budget, Limit, Money, Stop, ToolAnswer};
 use fact_types::Code;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::fake::{
     End, Fake, OPENAI_TWO_TOOLS, Say, TEXT, TWO_TOOLS, anthropic, ask, ask_with, prices, settings,
 };
-use crate::tools::FakeTools;
+use crate::tools::{FakeTools, tool};
 
 /// Replies that always want tools, with ids of their own.
 fn endless(stream: &str, id: &str) -> Vec<Say> {
@@ -178,18 +179,65 @@ async fn too_many_calls_at_once_are_not_made() {
 }
 
 #[tokio::test]
+async fn so_many_calls_run_at_once_and_no_more() {
+    let calls: Vec<Value> = (0..7)
+        .map(|n| json!({ "type": "tool_use", "id": format!("t{n}"), "name": "sql_query", "input": { "quarter": n } }))
+        .collect();
+    let usage = json!({ "input_tokens": 20, "output_tokens": 5 });
+    let body = json!({ "content": calls, "stop_reason": "tool_use", "usage": usage });
+    let fake = Fake::start([Say::json(200, body), Say::events(TEXT)]).await;
+    let mut settings = settings();
+    settings.parallel = 3;
+    let mut tools = FakeTools::new(vec![tool("sql_query", "")], |_, arguments| {
+        ToolAnswer::ok(arguments["quarter"].clone())
+    });
+    tools.later_first = true;
+    ask_with(fake.anthropic(), settings, Budget::default(), &tools)
+        .await
+        .unwrap();
+    assert_eq!(tools.most.load(Ordering::SeqCst), 3);
+    // The results stand in the order of the calls, in whichever they came.
+    let results = fake.bodies()[1]["messages"][2]["content"].clone();
+    for (n, result) in results.as_array().unwrap().iter().enumerate() {
+        assert_eq!(result["tool_use_id"], format!("t{n}"));
+        assert_eq!(
+            result["content"],
+            format!("{{\"ok\":true,\"untrusted_data\":{n}}}")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_the_budget_cuts_says_so() {
+    let body = json!({
+        "content": [{ "type": "text", "text": "It wa" }], "stop_reason": "max_tokens",
+        "usage": { "input_tokens": 20, "output_tokens": 300 },
+    });
+    let fake = Fake::start([Say::json(200, body)]).await;
+    let budget = Budget {
+        tokens: Some(2000),
+        ..Budget::default()
+    };
+    let turn = ask_with(fake.anthropic(), settings(), budget, &FakeTools::sql())
+        .await
+        .unwrap();
+    assert_eq!(turn.stop, Stop::MaxTokens);
+    assert!(turn.warnings[0].contains("budget"), "{:?}", turn.warnings);
+}
+
+#[tokio::test]
 async fn time_ends_a_model_that_hangs() {
     let at = TEXT.find("event: a_later_invention").unwrap();
     let fake = Fake::start([Say::events(&TEXT[..at]).end(End::Hang)]).await;
     let budget = Budget {
-        time: Duration::from_millis(300),
+        time: Duration::from_secs(2),
         ..Budget::default()
     };
     let started = Instant::now();
     let turn = ask_with(fake.anthropic(), settings(), budget, &FakeTools::sql())
         .await
         .unwrap();
-    assert!(started.elapsed() >= Duration::from_millis(300));
+    assert!(started.elapsed() >= Duration::from_secs(2));
     assert_eq!(
         (turn.stop, turn.text.as_str()),
         (Stop::Budget(Limit::Time), "Q1 was 68.5 bn")
@@ -204,7 +252,7 @@ async fn time_ends_a_tool_that_hangs() {
     let mut tools = FakeTools::sql();
     tools.stuck = true;
     let mut settings = settings();
-    settings.tool_time = Duration::from_millis(50);
+    settings.tool_time = Duration::from_millis(200);
     let turn = ask_with(fake.anthropic(), settings, Budget::default(), &tools)
         .await
         .unwrap();
@@ -217,7 +265,7 @@ async fn time_ends_a_tool_that_hangs() {
     let mut tools = FakeTools::sql();
     tools.stuck = true;
     let budget = Budget {
-        time: Duration::from_millis(300),
+        time: Duration::from_secs(2),
         ..Budget::default()
     };
     let turn = ask_with(fake.anthropic(), crate::fake::settings(), budget, &tools)

@@ -45,7 +45,11 @@ fn results(body: &Value) -> Vec<Value> {
 #[tokio::test]
 async fn many_tools_are_searched_and_then_called() {
     let fake = Fake::start([
-        wants(&[("search_tools", json!({ "query": "Revenue" }))]),
+        wants(&[
+            ("search_tools", json!({ "query": "Revenue" })),
+            ("search_tools", json!({ "query": "Fills", "limit": 500 })),
+            ("search_tools", json!({ "query": "Fills" })),
+        ]),
         wants(&[
             (
                 "call_tool",
@@ -72,6 +76,8 @@ async fn many_tools_are_searched_and_then_called() {
         assert_eq!(offered(body), ["search_tools", "call_tool"]);
     }
     let found = results(&bodies[1]);
+    assert_eq!(found[1]["untrusted_data"].as_array().unwrap().len(), 20);
+    assert_eq!(found[2]["untrusted_data"].as_array().unwrap().len(), 8);
     let found = found[0]["untrusted_data"].as_array().unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["name"], "sql_query");
@@ -91,7 +97,7 @@ async fn many_tools_are_searched_and_then_called() {
     );
     // The report has the tool that was called, not the way to it.
     assert_eq!(
-        (turn.tools[1].name.as_str(), &turn.tools[1].arguments),
+        (turn.tools[3].name.as_str(), &turn.tools[3].arguments),
         ("sql_query", &json!({ "quarter": "Q1" }))
     );
     assert_eq!(tools.count(), 3);

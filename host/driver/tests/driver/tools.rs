@@ -20,6 +20,11 @@ pub(crate) struct FakeTools {
     /// Calls that never answer.
     pub(crate) stuck: bool,
     pub(crate) dropped: AtomicUsize,
+    /// Of calls that run at the same time, the later ones answer first.
+    pub(crate) later_first: bool,
+    running: AtomicUsize,
+    /// Most calls at the same time.
+    pub(crate) most: AtomicUsize,
 }
 
 pub(crate) fn tool(name: &str, description: &str) -> ToolInfo {
@@ -60,6 +65,9 @@ impl FakeTools {
             together: None,
             stuck: false,
             dropped: AtomicUsize::new(0),
+            later_first: false,
+            running: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
         }
     }
 
@@ -95,6 +103,13 @@ impl Tools for FakeTools {
                 let _guard = Dropped(&self.dropped);
                 std::future::pending::<()>().await;
             }
+            let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(running, Ordering::SeqCst);
+            if self.later_first {
+                let wait = 40_u64.saturating_sub(10 * running as u64);
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+            }
+            self.running.fetch_sub(1, Ordering::SeqCst);
             if let Some(together) = &self.together {
                 together.wait().await;
             }

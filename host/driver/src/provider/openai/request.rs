@@ -99,3 +99,32 @@ fn assistant(parts: &[Part]) -> Value {
     }
     Value::Object(message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_has_the_name_that_the_server_knows() {
+        let request = Request {
+            system: "",
+            tools: &[],
+            stable_tools: 0,
+            may_call: false,
+            messages: &[],
+            max_output: 7,
+            deadline: tokio::time::Instant::now(),
+        };
+        for (own, name) in [(true, "max_completion_tokens"), (false, "max_tokens")] {
+            let form = Form {
+                own,
+                count_tokens: false,
+            };
+            let body = body("m", &request, form);
+            assert_eq!(
+                body,
+                json!({ "model": "m", name: 7, "stream": true, "messages": [] })
+            );
+        }
+    }
+}
