@@ -22,7 +22,7 @@ async fn proven(rig: &Rig, tool: &str, arguments: Value) -> Answer {
 }
 
 /// Changes a database as another program would.
-fn outside(path: &Path, statement: &str) {
+pub(crate) fn outside(path: &Path, statement: &str) {
     let done = std::process::Command::new("python3")
         .args([
             "-c",

@@ -58,6 +58,7 @@ impl Rig {
     /// A host in a folder that is there already.
     pub(crate) fn open(data: &Path, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::in_folder(data);
+        config.cache.enabled = std::env::var_os("TEST_CACHE_EVERYWHERE").is_some();
         change(&mut config);
         let host = Arc::new(Host::open(config).unwrap());
         Rig {
@@ -65,6 +66,16 @@ impl Rig {
             data: data.to_owned(),
             _folder: None,
         }
+    }
+
+    /// A host with the demo's database that keeps results. The other hosts run every call, which is what most tests are about.
+    pub(crate) fn caching() -> Self {
+        Rig::with_finance(|config| config.cache.enabled = true)
+    }
+
+    /// As [`Rig::second`], keeping results.
+    pub(crate) fn second_caching(&self) -> Self {
+        Rig::open(&self.data, |config| config.cache.enabled = true)
     }
 
     /// The data folder.

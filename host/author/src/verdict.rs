@@ -156,16 +156,8 @@ mod tests {
         Answer {
             result,
             receipt: Receipt {
-                call_id: CallId::new(),
-                tool: "p_t".to_owned(),
-                component: None,
                 effects: noted,
-                total: Duration::ZERO,
-                run: Duration::ZERO,
-                peak_memory: 0,
-                host_calls: 0,
-                fuel: None,
-                over: None,
+                ..Receipt::new(CallId::new(), "p_t".to_owned())
             },
             trace: Arc::default(),
         }

@@ -12,6 +12,7 @@ use fact_types::{CallId, Code, Effects, Error, Limits, Outcome, Receipt, ToolCal
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::recall::Recalled;
 use crate::usage::Counted;
 use crate::{Host, lapse};
 
@@ -90,6 +91,15 @@ struct Asked<'a> {
     within: Option<&'a Nesting>,
 }
 
+/// What is known of a call so far.
+pub(crate) struct Track<'a> {
+    pub(crate) receipt: Receipt,
+    /// What its result rests on.
+    pub(crate) trace: Arc<Trace>,
+    counted: Counted<'a>,
+    pub(crate) started: Instant,
+}
+
 /// An output for a reader.
 fn render(output: &ToolOutput) -> String {
     use fact_types::Content;
@@ -123,29 +133,20 @@ impl Host {
     /// A call with its place below the call of a plugin that made it, if one did.
     pub(crate) async fn call_within(&self, call: ToolCall, within: Option<&Nesting>) -> Answer {
         let started = Instant::now();
-        let mut receipt = Receipt {
-            call_id: CallId::new(),
-            tool: call.tool.to_string(),
-            component: None,
-            effects: Effects::default(),
-            total: Duration::ZERO,
-            run: Duration::ZERO,
-            peak_memory: 0,
-            host_calls: 0,
-            fuel: None,
-            over: None,
+        let mut track = Track {
+            receipt: Receipt::new(CallId::new(), call.tool.to_string()),
+            trace: Arc::default(),
+            counted: self.counting().call(&call.tool),
+            started,
         };
-        let mut trace = Arc::default();
-        let mut counted = self.counting().call(&call.tool);
-        let result = self
-            .walk(
-                Asked { call: &call, within },
-                &mut receipt,
-                &mut counted,
-                &mut trace,
-            )
-            .await
-            .map_err(|error| error.with_call(receipt.call_id));
+        let result = self.walk(Asked { call: &call, within }, &mut track).await;
+        let Track {
+            mut receipt,
+            trace,
+            mut counted,
+            ..
+        } = track;
+        let result = result.map_err(|error| error.with_call(receipt.call_id));
         receipt.total = started.elapsed();
         counted.end(&result);
         drop(counted);
@@ -173,36 +174,52 @@ impl Host {
     }
 
     /// The stages of a call.
-    async fn walk(
-        &self,
-        asked: Asked<'_>,
-        receipt: &mut Receipt,
-        counted: &mut Counted<'_>,
-        trace: &mut Arc<Trace>,
-    ) -> Result<Outcome, Error> {
+    async fn walk(&self, asked: Asked<'_>, track: &mut Track<'_>) -> Result<Outcome, Error> {
         let call = asked.call;
+        let nested = asked.within.is_some();
         // What runs may go on to its end while the host stops, and so may what it needs for that.
-        if asked.within.is_none() {
+        if !nested {
             self.admit()?;
         }
         for _ in 0..LOOKS_MAX {
             let (plugin, tool, _running) = self.registry().begin(&call.tool)?;
-            counted.exists();
+            track.counted.exists();
             let arguments = validate(&tool, call)?;
             authorise(&plugin, &tool)?;
-            receipt.component = Some(plugin.row.digest);
-            let Some(linked) = self.load(&plugin).await? else {
-                continue;
-            };
+            track.receipt.component = Some(plugin.row.digest);
             let allowance = self.allow(&plugin, &tool, call).await?;
+            let of = (&*plugin, &*tool);
+            let seat = match self.recall(of, call, &arguments, &allowance.grants, nested).await {
+                Recalled::Run(seat) => seat,
+                Recalled::Hit(hit) => {
+                    // Nothing was asked of the world under any grant.
+                    self.registry()
+                        .settle(&plugin, allowance, &Effects::default())
+                        .await;
+                    return Ok(self.use_kept(*hit, call, track));
+                }
+            };
+            let linked = match self.load(&plugin).await {
+                Ok(Some(linked)) => linked,
+                failed => {
+                    self.registry()
+                        .settle(&plugin, allowance, &Effects::default())
+                        .await;
+                    match failed {
+                        Err(error) => return Err(error),
+                        Ok(_) => continue,
+                    }
+                }
+            };
             let mut report = self
-                .run(linked, &tool, asked, &arguments, &allowance, receipt)
+                .run(linked, &tool, asked, &arguments, &allowance, &track.receipt)
                 .await;
             let over = allowance.over(&report.effects);
             self.registry().settle(&plugin, allowance, &report.effects).await;
-            *trace = Arc::new(std::mem::take(&mut report.trace));
-            let result = settle(report, receipt);
-            return lapse::told(result, over, receipt, asked.within.is_some());
+            track.trace = Arc::new(std::mem::take(&mut report.trace));
+            let result = settle(report, &mut track.receipt);
+            self.retain(seat, of, call, result.as_ref().ok(), track);
+            return lapse::told(result, over, &mut track.receipt, nested);
         }
         Err(Error::new(
             Code::Unavailable,
@@ -270,9 +287,10 @@ impl Host {
     }
 }
 
-/// Stage: the arguments fit the tool's schema.
+/// Stage: the arguments fit the tool's schema. They go on in canonical form, so that equal arguments are the same call however
+/// they were written.
 fn validate(tool: &Tool, call: &ToolCall) -> Result<String, Error> {
-    let arguments = tool.schema()?.check(&call.arguments)?.to_string();
+    let arguments = fact_cache::canonical(&tool.schema()?.check(&call.arguments)?);
     if arguments.len() > MAX_ARGUMENTS {
         return Err(Error::new(
             Code::InvalidInput,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use fact_cache::CacheConfig;
 use fact_registry::{LimitPolicy, PluginLimits};
 use fact_store::Sample;
 use fact_types::{ByteSize, Capability, Limits, PluginName, Span};
@@ -29,6 +30,8 @@ pub struct Config {
     pub install: InstallConfig,
     /// What one call may use.
     pub limits: Limits,
+    /// How results are kept.
+    pub cache: CacheConfig,
     /// How requests leave the host.
     pub http: HttpConfig,
     /// Databases that plugins can be granted, by name.
@@ -121,6 +124,7 @@ impl Default for Config {
             runtime: RuntimeSection::default(),
             install: InstallConfig::default(),
             limits: Limits::default(),
+            cache: CacheConfig::default(),
             http: HttpConfig::default(),
             databases: BTreeMap::new(),
             plugins: BTreeMap::new(),
@@ -294,6 +298,7 @@ impl Config {
             0,
             1 << 30,
         );
+        wrong.extend(self.cache.problems());
         wrong
     }
 }

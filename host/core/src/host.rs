@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fact_cache::{Cache, SystemClock};
 use fact_egress::{Egress, EgressConfig};
 use fact_policy::Policy;
 use fact_registry::{LimitPolicy, Registry, RegistryConfig};
 use fact_runtime::{CompileLimits, Compiler, Compiling, Runtime, RuntimeConfig, Services};
 use fact_store::{Databases, Durability, SqlLimits, Store};
-use fact_types::{CallId, Effects, Error, Receipt};
+use fact_types::{CallId, Error, Receipt};
 use tokio::sync::watch;
 
 use crate::peers::WayBack;
+use crate::recall::{Kept, Memory};
 use crate::usage::Counting;
 use crate::{Answer, Config};
 
@@ -62,6 +64,7 @@ pub(crate) struct Parts {
     databases: Databases,
     runtime: Arc<Runtime>,
     registry: Arc<Registry>,
+    memory: Memory,
     counting: Counting,
     stop: watch::Sender<Stop>,
     opened: Instant,
@@ -133,6 +136,11 @@ impl Host {
         if store.drop_in().map_err(OpenError::Store)?.is_empty() {
             std::fs::create_dir_all(config.drop_in_folder()).map_err(OpenError::Folder)?;
         }
+        let cache = Cache::open(
+            &config.cache,
+            Some(config.data_dir.as_path()),
+            Arc::new(SystemClock::default()),
+        );
         let (stop, _) = watch::channel(Stop::No);
         let counting = Counting::start(&store).map_err(OpenError::Thread)?;
         let parts = Arc::new(Parts {
@@ -143,6 +151,7 @@ impl Host {
             databases,
             runtime,
             registry: Arc::new(registry),
+            memory: Memory::new(cache),
             stop,
             opened: Instant::now(),
         });
@@ -192,6 +201,15 @@ impl Host {
         self.parts.opened
     }
 
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.parts.memory
+    }
+
+    /// The kept results. Which of them are still true, the host finds out when they are asked for.
+    pub fn cache(&self) -> &Cache<Kept> {
+        &self.parts.memory.cache
+    }
+
     pub(crate) fn runtime(&self) -> &Runtime {
         &self.parts.runtime
     }
@@ -225,6 +243,9 @@ impl Host {
         {
             tracing::error!(%error, "storing how tools are used failed");
         }
+        if let Err(error) = self.cache().flush().await {
+            tracing::warn!(%error, "what is kept of results is in memory only");
+        }
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
@@ -246,18 +267,7 @@ impl Host {
         tracing::debug!(call = %call_id, tool = %tool.escape_debug(), outcome = %error.code, "call");
         Answer {
             result: Err(error.with_call(call_id)),
-            receipt: Receipt {
-                call_id,
-                tool: tool.chars().take(64).collect(),
-                component: None,
-                effects: Effects::default(),
-                total: Duration::ZERO,
-                run: Duration::ZERO,
-                peak_memory: 0,
-                host_calls: 0,
-                fuel: None,
-                over: None,
-            },
+            receipt: Receipt::new(call_id, tool.chars().take(64).collect()),
             trace: Arc::default(),
         }
     }

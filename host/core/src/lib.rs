@@ -24,6 +24,7 @@ mod host;
 mod lapse;
 mod peers;
 mod proof;
+mod recall;
 mod rights;
 mod usage;
 

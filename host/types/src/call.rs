@@ -1,5 +1,6 @@
 //! A call and its answer.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -19,6 +20,21 @@ pub struct ToolCall {
     pub limits: Option<Limits>,
     /// Who calls.
     pub principal: Principal,
+    /// Whether an answer that was kept will do.
+    pub freshness: Freshness,
+}
+
+/// Whether an answer that was kept will do. One that is kept is proven to be still true before it is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Freshness {
+    /// It will.
+    #[default]
+    Proven,
+    /// Run the tool in any case.
+    Run,
+    /// It will; the call is made only so that its answer is kept, and counts for nobody.
+    Warm,
 }
 
 impl ToolCall {
@@ -30,6 +46,7 @@ impl ToolCall {
             resume: None,
             limits: None,
             principal: Principal::local(),
+            freshness: Freshness::default(),
         }
     }
 }
@@ -94,6 +111,50 @@ pub struct ToolOutput {
     pub meta: Option<Map<String, Value>>,
 }
 
+impl ToolOutput {
+    /// About how many bytes it takes in memory.
+    pub fn weight(&self) -> usize {
+        let content: usize = self.content.iter().map(Content::weight).sum();
+        let meta = self.meta.iter().flatten();
+        content
+            + self.structured.as_ref().map_or(0, weight)
+            + meta
+                .map(|(name, value)| name.len() + weight(value))
+                .sum::<usize>()
+    }
+}
+
+impl Content {
+    fn weight(&self) -> usize {
+        let outside = match self {
+            Content::Text { text } => text.len(),
+            Content::Json { json } => weight(json),
+            Content::Blob(blob) => blob.mime_type.len() + blob.data.len(),
+            Content::Link(link) => {
+                let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+                link.uri.len() + text(&link.title) + text(&link.mime_type)
+            }
+        };
+        size_of::<Content>() + outside
+    }
+}
+
+/// About how many bytes a document takes in memory.
+fn weight(document: &Value) -> usize {
+    // What a map spends on each entry besides the entry itself, about.
+    const ENTRY: usize = 32;
+    let outside = match document {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| ENTRY + size_of::<String>() + name.len() + weight(value))
+            .sum(),
+    };
+    size_of::<Value>() + outside
+}
+
 /// How a call ended, when it did not fail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -102,6 +163,46 @@ pub enum Outcome {
     Complete(ToolOutput),
     /// The tool needs something from the caller first; call again with the answers in [`ToolCall::resume`].
     InputRequired(Value),
+}
+
+/// Where an answer came from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CacheState {
+    /// The cache was not asked.
+    #[default]
+    Off,
+    /// From this process's memory, proven to be still true.
+    Memory,
+    /// From this machine's disk, proven to be still true.
+    Disk,
+    /// The tool ran: nothing was kept.
+    Miss,
+    /// The tool ran: what was kept was no longer true.
+    Stale,
+}
+
+/// What the cache had to do with a call.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheNote {
+    /// Where the answer came from.
+    pub state: CacheState,
+    /// When the tool ran whose answer this is, where it did not run now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    /// Until when the answer may be used, where the tool declares that for what can't be proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+    /// What was no longer true; or why this answer can't be kept; or what of it a declared lifetime stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl CacheNote {
+    /// Whether the answer was kept, and no tool ran.
+    pub fn is_hit(&self) -> bool {
+        matches!(self.state, CacheState::Memory | CacheState::Disk)
+    }
 }
 
 /// What a call was and what it cost, as the host saw it.
@@ -114,7 +215,9 @@ pub struct Receipt {
     /// The component that ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub component: Option<Digest>,
-    /// What it read, wrote and was refused.
+    /// What the cache had to do with it.
+    pub cache: CacheNote,
+    /// What it read, wrote and was refused: of an answer that was kept, when its tool ran.
     pub effects: Effects,
     /// From the call's arrival to its answer, in microseconds.
     #[serde(rename = "total_us", serialize_with = "micros")]
@@ -133,6 +236,25 @@ pub struct Receipt {
     /// say how to renew them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub over: Option<String>,
+}
+
+impl Receipt {
+    /// Of a call of which nothing is known yet.
+    pub fn new(call_id: CallId, tool: String) -> Self {
+        Receipt {
+            call_id,
+            tool,
+            component: None,
+            cache: CacheNote::default(),
+            effects: Effects::default(),
+            total: Duration::ZERO,
+            run: Duration::ZERO,
+            peak_memory: 0,
+            host_calls: 0,
+            fuel: None,
+            over: None,
+        }
+    }
 }
 
 fn micros<S: serde::Serializer>(span: &Duration, s: S) -> Result<S::Ok, S::Error> {

@@ -195,6 +195,13 @@ impl Effects {
         self.list.iter()
     }
 
+    /// About how many bytes they take in memory.
+    pub fn weight(&self) -> usize {
+        let texts: usize = self.list.iter().map(|effect| effect.resource.bytes()).sum();
+        // Each is in the list, and in the set of those that were noted.
+        2 * (texts + self.list.len() * size_of::<Effect>())
+    }
+
     /// Whether nothing was left out.
     pub fn is_complete(&self) -> bool {
         self.complete_to.is_none()

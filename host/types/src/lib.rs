@@ -22,12 +22,14 @@ mod manifest;
 mod units;
 
 pub use address::{Refusal, check_address};
-pub use call::{Blob, Content, Link, Outcome, Receipt, ToolCall, ToolOutput};
+pub use call::{
+    Blob, CacheNote, CacheState, Content, Freshness, Link, Outcome, Receipt, ToolCall, ToolOutput,
+};
 pub use capability::{Capability, CapabilityError};
 pub use effect::{Access, Effect, Effects, Resource};
 pub use error::{Category, Code, Error};
 pub use grant::{Grant, GrantId, Lapse, Origin, Terms};
 pub use ids::{CallId, Digest, NameError, PluginName, Principal, ToolId, ToolName};
 pub use limits::{Limits, LimitsPatch, OutOfRange};
-pub use manifest::{Annotations, Manifest, Request, ToolSpec};
+pub use manifest::{Annotations, CacheClaim, Manifest, Request, ToolSpec};
 pub use units::{ByteSize, Span, UnitError};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ToolName;
+use crate::{Span, ToolName};
 
 /// A plugin's manifest: claims, to be checked against what the component is and does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,10 +49,25 @@ pub struct ToolSpec {
     /// What the tool claims about its effects.
     #[serde(default)]
     pub annotations: Annotations,
+    /// For how long its answers may be used again where nothing can prove that they are still true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheClaim>,
     /// Of a component without the plugin contract: the exported function that the tool is. The host finds it itself; what a
     /// plugin claims here is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export: Option<String>,
+}
+
+/// For how long a tool's answers may be used again. It counts only for answers that rest on what can't be proven unchanged,
+/// such as a clock: all others are used for as long as they are true, and no longer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheClaim {
+    /// Of an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Span>,
+    /// Of a failure that the tool reports itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negative_ttl: Option<Span>,
 }
 
 /// What a tool claims about its effects. The host sees what it does, and believes that.

@@ -115,6 +115,7 @@ impl Runtime {
                     input_schema: schema::of_parameters(&function.parameters),
                     output_schema: schema::of_answer(function.result.as_ref()),
                     annotations: Annotations::default(),
+                    cache: None,
                     export: Some(function.path.clone()),
                 })
             })

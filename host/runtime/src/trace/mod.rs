@@ -170,6 +170,19 @@ impl Trace {
         matches!(self.fleeting, Some(Fleeting::Wrote { .. }))
     }
 
+    /// What of it can be proven again, where a lifetime was declared for the rest.
+    pub fn provable(&self) -> Trace {
+        Trace {
+            fleeting: None,
+            ..self.clone()
+        }
+    }
+
+    /// Whether some of it could be proven again at all: what was only read, besides what is never the same twice.
+    fn has_provable_part(&self) -> bool {
+        matches!(self.fleeting, None | Some(Fleeting::Read { .. }))
+    }
+
     /// Nothing was read: the result follows from the component and its arguments alone.
     pub fn is_pure(&self) -> bool {
         self.reads.is_empty() && self.fleeting.is_none()
@@ -208,10 +221,15 @@ impl Trace {
         }
     }
 
-    /// Says that the result can't be proven again. A write is the strongest of reasons: it replaces others.
+    /// Says that the result can't be proven again. A write is the strongest of reasons, and a read the weakest.
     pub fn spoil(&mut self, why: Fleeting) {
-        let stronger = matches!(why, Fleeting::Wrote { .. }) && !self.wrote();
-        if self.fleeting.is_none() || stronger {
+        let stronger = match (&self.fleeting, &why) {
+            (None, _) => true,
+            (Some(Fleeting::Wrote { .. }), _) | (_, Fleeting::Read { .. }) => false,
+            (Some(Fleeting::Read { .. }), _) | (_, Fleeting::Wrote { .. }) => true,
+            _ => false,
+        };
+        if stronger {
             self.fleeting = Some(why);
         }
     }

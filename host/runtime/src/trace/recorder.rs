@@ -52,7 +52,7 @@ impl Recorder {
 
     /// Whether anything more is worth keeping.
     fn is_open(&self) -> bool {
-        self.trace.fleeting.is_none()
+        self.trace.has_provable_part()
     }
 
     /// Looks at a path before the component does, the first time.
@@ -97,14 +97,14 @@ impl Recorder {
             mut files,
             order,
         } = std::mem::take(self);
-        if trace.fleeting.is_none() {
+        if trace.has_provable_part() {
             for at in order {
                 if let Some(watch) = files.remove(&at) {
                     trace.push(0, Read::File(watch.finish(at)));
                 }
             }
         }
-        if trace.fleeting.is_some() {
+        if !trace.has_provable_part() {
             // What can't be proven is not worth its room.
             trace.reads = Vec::new();
             trace.bytes = 0;

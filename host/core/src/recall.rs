@@ -1,0 +1,316 @@
+//! The cache's stage of a call: an answer that is still true, or the right to run.
+//!
+//! An entry is found by everything that its result depends on besides what it read; whether what it read is still so is asked
+//! of the world, each time. So nothing here knows of lifetimes but of those that a tool declares for what can't be proven.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use fact_cache::{About, Cache, Cost, Flight, Found, Key, Kind, Lead, Level, Lookup, Payload, Why};
+use fact_registry::{Plugin, Tool};
+use fact_runtime::{Fleeting, Grants, Proof, Trace};
+use fact_types::{CacheNote, CacheState, Effects, Freshness, Outcome, Principal, ToolCall, ToolOutput};
+use serde::{Deserialize, Serialize};
+
+use crate::Host;
+use crate::call::Track;
+use crate::proof::{PROOF_MAX, Standing};
+
+/// Keys of calls that turned out not to be kept, so that equal ones don't wait for one another. Forgetting all of them costs
+/// no more than a wait.
+const UNKEPT_MAX: usize = 10_000;
+
+/// A result that is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Kept {
+    /// What was answered.
+    pub output: ToolOutput,
+    /// What the host saw of the call.
+    pub effects: Effects,
+    /// What the result rests on, as far as that can be proven.
+    pub trace: Trace,
+    /// What can't be proven of it, where a lifetime was declared instead.
+    pub fleeting: Option<Fleeting>,
+}
+
+impl Payload for Kept {
+    fn encode(&self) -> Vec<u8> {
+        // What can't be written is not kept: an empty text is no entry.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    fn weight(&self) -> usize {
+        self.output.weight() + self.effects.weight() + self.trace.weight()
+    }
+}
+
+/// The cache of a host, and which calls are not for it.
+pub(crate) struct Memory {
+    pub(crate) cache: Cache<Kept>,
+    unkept: Mutex<HashSet<Key>>,
+}
+
+/// What the cache says to a call.
+pub(crate) enum Recalled {
+    /// This is the answer.
+    Hit(Box<Hit>),
+    /// Run.
+    Run(Seat),
+}
+
+/// An answer that was kept and is still true.
+pub(crate) struct Hit {
+    pub(crate) found: Found<Kept>,
+    pub(crate) trace: Arc<Trace>,
+}
+
+/// A call that runs, as the cache sees it.
+pub(crate) struct Seat {
+    key: Option<Key>,
+    /// Equal calls wait while this is there.
+    lead: Option<Lead>,
+    /// Why an entry that was there was of no use.
+    stale: Option<String>,
+}
+
+impl Memory {
+    pub(crate) fn new(cache: Cache<Kept>) -> Self {
+        Memory {
+            cache,
+            unkept: Mutex::default(),
+        }
+    }
+
+    fn is_unkept(&self, key: &Key) -> bool {
+        let unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
+        unkept.contains(key)
+    }
+
+    fn note_unkept(&self, key: Key, unkept: bool) {
+        let mut keys = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
+        if !unkept {
+            keys.remove(&key);
+            return;
+        }
+        if keys.len() >= UNKEPT_MAX {
+            keys.clear();
+        }
+        keys.insert(key);
+    }
+}
+
+impl Host {
+    /// Stage: an answer that is still true, or the right to run. `nested` calls never wait for others: one that they wait for
+    /// may wait for them.
+    pub(crate) async fn recall(
+        &self,
+        (plugin, tool): (&Plugin, &Tool),
+        call: &ToolCall,
+        arguments: &str,
+        grants: &Arc<Grants>,
+        nested: bool,
+    ) -> Recalled {
+        let memory = self.memory();
+        let mut seat = Seat {
+            key: None,
+            lead: None,
+            stale: None,
+        };
+        if !self.config().cache.enabled {
+            return Recalled::Run(seat);
+        }
+        if call.resume.is_some() {
+            return Recalled::Run(seat);
+        }
+        let key = key(plugin, tool, &call.principal, arguments, grants);
+        seat.key = Some(key);
+        if call.freshness != Freshness::Warm && !nested {
+            memory
+                .cache
+                .asked(&call.principal, &tool.id, arguments.to_owned());
+        }
+        if call.freshness == Freshness::Run {
+            return Recalled::Run(seat);
+        }
+        let own = Standing {
+            host: self,
+            own: Some((plugin.row.digest, grants)),
+        };
+        if let Some(hit) = self.look(&key, &own, &mut seat).await {
+            return Recalled::Hit(hit);
+        }
+        if nested || memory.is_unkept(&key) {
+            return Recalled::Run(seat);
+        }
+        match memory.cache.flight(&key) {
+            // Another may have landed a moment ago.
+            Flight::Lead(lead) => {
+                if let Some(hit) = self.look(&key, &own, &mut seat).await {
+                    return Recalled::Hit(hit);
+                }
+                seat.lead = Some(lead);
+            }
+            Flight::Follow(follow) => {
+                let patience = tool.limits.deadline.0;
+                let landed = tokio::time::timeout(patience, follow.landed()).await;
+                if landed.is_ok()
+                    && let Some(hit) = self.look(&key, &own, &mut seat).await
+                {
+                    return Recalled::Hit(hit);
+                }
+                // It was not kept, or is stale again: everyone runs for themselves.
+            }
+        }
+        Recalled::Run(seat)
+    }
+
+    /// An entry that is still true.
+    async fn look(&self, key: &Key, own: &Standing<'_>, seat: &mut Seat) -> Option<Box<Hit>> {
+        let cache = &self.memory().cache;
+        let found = cache.find(key).await?;
+        let proof = self
+            .runtime()
+            .recheck(&found.payload.trace, own, Instant::now() + PROOF_MAX)
+            .await;
+        let proven = match proof {
+            Proof::Holds => None,
+            Proof::Renewed(trace) => {
+                let renewed = Kept {
+                    trace: trace.clone(),
+                    ..Kept::clone(&found.payload)
+                };
+                cache.refresh(key, renewed);
+                Some(trace)
+            }
+            Proof::Stale(why) => {
+                cache.forget(key, Why::Stale);
+                seat.stale = Some(why);
+                return None;
+            }
+        };
+        let mut trace = proven.unwrap_or_else(|| found.payload.trace.clone());
+        if let Some(fleeting) = &found.payload.fleeting {
+            trace.spoil(fleeting.clone());
+        }
+        Some(Box::new(Hit {
+            trace: Arc::new(trace),
+            found,
+        }))
+    }
+
+    /// Answers with what was kept, and says so.
+    pub(crate) fn use_kept(&self, hit: Hit, call: &ToolCall, track: &mut Track<'_>) -> Outcome {
+        let Hit { found, trace } = hit;
+        let cache = &self.memory().cache;
+        track.trace = trace;
+        track.receipt.effects = found.payload.effects.clone();
+        track.receipt.cache = CacheNote {
+            state: match found.level {
+                Level::Memory => CacheState::Memory,
+                Level::Disk => CacheState::Disk,
+            },
+            created: Some(found.created),
+            expires: found.expires,
+            why: found.payload.fleeting.as_ref().map(ToString::to_string),
+        };
+        if call.freshness != Freshness::Warm {
+            cache.record(Lookup::Hit {
+                level: found.level,
+                latency: track.started.elapsed(),
+                saved: Cost {
+                    time: found.about.cost,
+                    tokens: found.about.tokens,
+                },
+            });
+        }
+        Outcome::Complete(found.payload.output.clone())
+    }
+
+    /// Keeps what a call that ran came to, if it may be kept, and says what became of it.
+    pub(crate) fn retain(
+        &self,
+        seat: Seat,
+        (plugin, tool): (&Plugin, &Tool),
+        call: &ToolCall,
+        outcome: Option<&Outcome>,
+        track: &mut Track<'_>,
+    ) {
+        let Some(key) = seat.key else { return };
+        let (memory, trace, receipt) = (self.memory(), &track.trace, &mut track.receipt);
+        receipt.cache = CacheNote {
+            state: match seat.stale {
+                Some(_) => CacheState::Stale,
+                None => CacheState::Miss,
+            },
+            why: seat.stale.or_else(|| trace.fleeting().map(ToString::to_string)),
+            ..CacheNote::default()
+        };
+        let latency = track.started.elapsed();
+        let spent = Cost {
+            time: receipt.run,
+            tokens: 0,
+        };
+        memory.cache.record(match (call.freshness, receipt.cache.state) {
+            (Freshness::Warm, _) => Lookup::Warmed,
+            (_, CacheState::Stale) => Lookup::Stale { latency, spent },
+            _ => Lookup::Miss { latency, spent },
+        });
+        let declared = tool.spec.cache.and_then(|cache| cache.ttl);
+        let kept = outcome.and_then(|outcome| keepable(outcome, trace, declared.is_some()));
+        memory.note_unkept(key, kept.is_none());
+        let Some((output, proven)) = kept else { return };
+        let fleeting = trace.fleeting().cloned();
+        let about = About {
+            kind: Kind::Tool,
+            label: tool.id.to_string(),
+            principal: call.principal.clone(),
+            component: Some(plugin.row.digest),
+            cost: receipt.run,
+            tokens: 0,
+            lifetime: fleeting.as_ref().and(declared).map(|ttl| ttl.0),
+        };
+        let kept = Kept {
+            output: output.clone(),
+            effects: receipt.effects.clone(),
+            trace: proven,
+            fleeting,
+        };
+        memory.cache.store(&key, kept, about);
+    }
+}
+
+/// The key of a call: everything that its result depends on besides what it reads. Its arguments are canonical, and reach the
+/// tool as they are here: so calls of the same key are the same call.
+fn key(plugin: &Plugin, tool: &Tool, principal: &Principal, arguments: &str, grants: &Grants) -> Key {
+    Key::of(
+        "call/1",
+        &[
+            plugin.row.digest.to_string().as_bytes(),
+            tool.id.to_string().as_bytes(),
+            tool.spec.export.as_deref().unwrap_or_default().as_bytes(),
+            arguments.as_bytes(),
+            grants.fingerprint().to_string().as_bytes(),
+            principal.as_str().as_bytes(),
+        ],
+    )
+}
+
+/// What of an outcome may be kept, with the part of its trace that can be proven.
+fn keepable<'a>(outcome: &'a Outcome, trace: &Trace, declared: bool) -> Option<(&'a ToolOutput, Trace)> {
+    let Outcome::Complete(output) = outcome else {
+        return None;
+    };
+    if output.is_error {
+        return None;
+    }
+    match trace.fleeting() {
+        None => Some((output, trace.clone())),
+        Some(Fleeting::Read { .. }) if declared => Some((output, trace.provable())),
+        Some(_) => None,
+    }
+}
