@@ -25,11 +25,13 @@ impl Scratch {
                         format!("No temporary folder can be made: {}.", error.kind()),
                     )
                 })?;
-            let config = Config {
+            let mut config = Config {
                 limits,
                 compiler,
                 ..Config::in_folder(folder.path())
             };
+            // Each call is a trial of its own.
+            config.cache.enabled = false;
             let host = Host::open(config).map_err(|error| {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,

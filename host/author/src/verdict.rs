@@ -146,7 +146,6 @@ mod tests {
     use fact_types::{CallId, Receipt, ToolOutput};
     use serde_json::{Value, json};
     use std::sync::Arc;
-    use std::time::Duration;
 
     fn answer(result: Result<Outcome, Error>, effects: &[(Access, Resource)]) -> Answer {
         let mut noted = Effects::default();
