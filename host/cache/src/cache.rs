@@ -30,8 +30,32 @@ pub struct Cache<P> {
     asked: Counting,
     flights: Flights,
     metrics: Metrics,
-    /// Counts removals: what was read from the disk before one is not brought into memory after it.
-    removals: AtomicU64,
+    changes: Changes,
+}
+
+/// Counts changes, so that what was read from the disk before one is not brought into memory after it: whoever changes a key
+/// does so on the disk's side, counts, and then does so in memory; whoever brings one up notes the count, reads, keeps, and
+/// takes it away again if the count has moved. Keys share counts, which costs a needless removal now and then.
+#[derive(Debug)]
+struct Changes([AtomicU64; 64]);
+
+impl Changes {
+    fn of(&self, key: &Key) -> &AtomicU64 {
+        let [first, ..] = &self.0;
+        // Not the digits that choose the shard.
+        self.0.get((key.spread() >> 8) % self.0.len()).unwrap_or(first)
+    }
+    fn count(&self, key: &Key) {
+        self.of(key).fetch_add(1, Ordering::SeqCst);
+    }
+    fn count_all(&self) {
+        for count in &self.0 {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    fn so_far(&self, key: &Key) -> u64 {
+        self.of(key).load(Ordering::SeqCst)
+    }
 }
 
 /// Why there is no disk level.
@@ -164,7 +188,7 @@ impl<P: Payload> Cache<P> {
             asked: Counting::default(),
             flights: Flights::default(),
             metrics: Metrics::default(),
-            removals: AtomicU64::new(0),
+            changes: Changes([const { AtomicU64::new(0) }; 64]),
         }
     }
 
@@ -207,7 +231,7 @@ impl<P: Payload> Cache<P> {
 
     async fn find_on_disk(&self, key: &Key) -> Option<Found<P>> {
         let disk = self.disk.as_ref().ok()?;
-        let before = self.removals.load(Ordering::SeqCst);
+        let before = self.changes.so_far(key);
         let opened = disk.find(key).await?;
         let now = self.now();
         if opened.record.is_over(now) {
@@ -227,10 +251,8 @@ impl<P: Payload> Cache<P> {
             unnoted: 0,
         };
         let found = entry.record.found(&entry.payload, Level::Disk);
-        if self.memory.keep(key, entry, weight, None, now, true)
-            && self.removals.load(Ordering::SeqCst) != before
-        {
-            // It may have been this one that was removed meanwhile.
+        if self.memory.keep(key, entry, weight, None, now, true) && self.changes.so_far(key) != before {
+            // It may have been this one that was changed meanwhile.
             self.memory.remove(key);
         }
         Some(found)
@@ -300,17 +322,6 @@ impl<P: Payload> Cache<P> {
             noted: now.as_millisecond(),
             unnoted: 0,
         };
-        let in_memory = if self.config.memory.0 == 0 {
-            Err(Skip::Off)
-        } else if self.memory.keep(key, entry, weight, uses, now, false) {
-            Ok(())
-        } else {
-            Err(Skip::TooLarge)
-        };
-        if in_memory.is_err() {
-            self.removals.fetch_add(1, Ordering::SeqCst);
-            self.memory.remove(key);
-        }
         let on_disk = match &self.disk {
             Err(no) => Err(no.why),
             Ok(disk) if encoded.len() > self.disk_entry_max() => {
@@ -318,6 +329,15 @@ impl<P: Payload> Cache<P> {
                 Err(Skip::TooLarge)
             }
             Ok(disk) => disk.put(record, encoded, uses.is_some()),
+        };
+        self.changes.count(key);
+        let in_memory = if self.config.memory.0 == 0 {
+            Err(Skip::Off)
+        } else if self.memory.keep(key, entry, weight, uses, now, false) {
+            Ok(())
+        } else {
+            self.memory.remove(key);
+            Err(Skip::TooLarge)
         };
         match (in_memory, on_disk) {
             (Ok(()), Ok(())) => Stored::Both,
@@ -343,11 +363,11 @@ impl<P: Payload> Cache<P> {
     }
 
     fn remove(&self, key: &Key) {
-        self.removals.fetch_add(1, Ordering::SeqCst);
-        self.memory.remove(key);
         if let Ok(disk) = &self.disk {
             disk.remove(key);
         }
+        self.changes.count(key);
+        self.memory.remove(key);
     }
 
     /// Removes everything from both levels, for all processes that share the disk level, and returns once that is so.
@@ -355,14 +375,13 @@ impl<P: Payload> Cache<P> {
     /// # Errors
     /// When it can't be removed from the disk now; then this process finds nothing there, and it goes as soon as it can.
     pub async fn clear(&self) -> Result<(), DiskProblem> {
-        self.removals.fetch_add(1, Ordering::SeqCst);
-        self.memory.clear();
-        self.asked.clear();
         if let Ok(disk) = &self.disk {
             disk.clear();
-            disk.flush().await?;
         }
-        Ok(())
+        self.changes.count_all();
+        self.memory.clear();
+        self.asked.clear();
+        self.flush().await
     }
 
     /// Waits until everything that was stored and removed is on disk.

@@ -6,7 +6,18 @@
 //! stored under that key: that much is checked, by encryption that binds each entry on disk to its place.
 //!
 //! It fails open: whatever is wrong with it, a caller gets a miss and never an error, and [`Stored`] and
-//! [`Metrics`](CacheMetrics) say what was passed over.
+//! [`CacheMetrics`] say what was passed over.
+//!
+//! What was chosen, and why:
+//!
+//! - The memory level is the host's own: crates such as moka and quick_cache have one policy each, and here the policy is a
+//!   setting, compared with the others on what is really asked, and changed while it runs. So is the single flight: moka's
+//!   followers stand still behind a leader that nobody polls.
+//! - The disk level is SQLite, in a file of its own: see [`fact_store::CacheFile`]. It is sealed with XChaCha20-Poly1305, whose
+//!   nonces are long enough to be random, however many processes seal with one key.
+//! - Latencies are kept by hdrhistogram: exact percentiles in a bounded space.
+//!
+//! A lookup that goes to the disk needs a tokio runtime with time; everything else works anywhere.
 //!
 //! ```
 //! use fact_cache::{About, Cache, CacheConfig, Key, Kind, Payload, Stored, SystemClock};
@@ -52,6 +63,8 @@ mod key;
 mod memory;
 mod metrics;
 mod popular;
+#[cfg(test)]
+mod races;
 mod survey;
 #[cfg(test)]
 mod tests;

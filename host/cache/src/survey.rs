@@ -10,6 +10,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Entries that are removed before it is waited until they are gone: fewer than may wait for the disk.
+pub(crate) const SOME: usize = 10_000;
+
 /// Which entries. What is left out does not narrow it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Select {
@@ -87,11 +90,22 @@ impl<P: Payload> Cache<P> {
     /// # Errors
     /// When the disk can't be read.
     pub async fn list(&self, select: &Select, limit: usize) -> Result<Listing, DiskProblem> {
-        let mut entries = Vec::new();
-        let unreadable = self.each(select, |listed, _| entries.push(listed)).await?;
-        let total = entries.len();
-        entries.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.key.cmp(&b.key)));
-        entries.truncate(limit);
+        let newest = |entries: &mut Vec<Listed>| {
+            entries.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.key.cmp(&b.key)));
+            entries.truncate(limit);
+        };
+        let (mut entries, mut total) = (Vec::new(), 0);
+        let unreadable = self
+            .each(select, |listed, _| {
+                total += 1;
+                entries.push(listed);
+                // There may be millions.
+                if entries.len() >= limit.saturating_mul(2).saturating_add(1000) {
+                    newest(&mut entries);
+                }
+            })
+            .await?;
+        newest(&mut entries);
         Ok(Listing {
             entries,
             total,
@@ -139,13 +153,24 @@ impl<P: Payload> Cache<P> {
     /// # Errors
     /// When the disk can't be read or written.
     pub async fn clear_selected(&self, select: &Select) -> Result<u64, DiskProblem> {
-        let mut keys = Vec::new();
-        self.each(select, |listed, _| keys.push(listed.key)).await?;
-        for key in &keys {
-            self.forget(key, Why::Asked);
+        let mut count = 0;
+        loop {
+            let mut keys = Vec::new();
+            self.each(select, |listed, _| {
+                if keys.len() < SOME {
+                    keys.push(listed.key);
+                }
+            })
+            .await?;
+            if keys.is_empty() {
+                return Ok(count);
+            }
+            for key in &keys {
+                self.forget(key, Why::Asked);
+            }
+            self.flush().await?;
+            count += keys.len() as u64;
         }
-        self.flush().await?;
-        Ok(keys.len() as u64)
     }
 
     /// Every entry once, and how many rows on disk do not open.

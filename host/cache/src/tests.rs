@@ -340,6 +340,60 @@ async fn sec_cache_encryption_rotation() {
 }
 
 #[tokio::test]
+async fn a_process_that_was_there_before_seals_with_the_new_key() {
+    let world = World::new();
+    let (cache, other) = (world.open(), world.open());
+    cache.rotate().await.unwrap();
+    cache.reseal().await.unwrap();
+    other.store(&key(1), text(1), about("a"));
+    other.flush().await.unwrap();
+    assert_eq!(found(&cache, 1).await, Some((text(1), Level::Disk)));
+}
+
+#[test]
+fn many_that_open_at_once_have_the_same_keys() {
+    let world = World::new();
+    let caches: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| world.open())).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let run = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    run.block_on(async {
+        for (n, cache) in caches.iter().enumerate() {
+            assert_eq!(cache.store(&key(n), text(n), about("a")), Stored::Both);
+            cache.flush().await.unwrap();
+        }
+        for cache in &caches {
+            for n in 0..caches.len() {
+                assert!(found(cache, n).await.is_some(), "{n}");
+            }
+        }
+    });
+}
+
+#[tokio::test]
+async fn what_is_cached_moves_nothing_in_the_registry() {
+    let world = World::new();
+    let store = fact_store::Store::open(world.folder.path()).unwrap();
+    let before = (store.change_counter().unwrap(), store.revision().unwrap());
+    let cache = world.open();
+    cache.store(&key(1), text(1), about("a"));
+    cache.asked(
+        &Principal::local(),
+        &"sql_query".parse().unwrap(),
+        "{}".to_owned(),
+    );
+    cache.flush().await.unwrap();
+    assert_eq!(
+        (store.change_counter().unwrap(), store.revision().unwrap()),
+        before
+    );
+}
+
+#[tokio::test]
 async fn without_its_keys_the_cache_is_empty_and_works() {
     let world = World::new();
     drop({

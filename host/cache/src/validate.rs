@@ -11,6 +11,7 @@ use crate::Key;
 use crate::cache::{Cache, DiskProblem};
 use crate::disk::Bad;
 use crate::entry::{Found, Level, Payload, Record, Why, checksum};
+use crate::survey::SOME;
 use crate::units::Fraction;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -288,6 +289,9 @@ impl<P: Payload> Cache<P> {
             if judge(&mut round, Some(&entry.record), Level::Memory, &issues) && repair {
                 round.removed += 1;
                 self.forget(&key, why(&issues));
+                if round.removed.is_multiple_of(SOME as u64) {
+                    self.flush().await?;
+                }
             }
         }
         self.look_through_disk(&mut round, repair, &asked, still_true)

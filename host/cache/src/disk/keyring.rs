@@ -74,6 +74,16 @@ pub(crate) struct Keyring {
     lookup: Zeroizing<[u8; 32]>,
     current: i64,
     keys: BTreeMap<i64, XChaCha20Poly1305>,
+    /// The file as it was read: another process may change the key at any time.
+    stamp: Option<Stamp>,
+}
+
+/// By what it is seen that a file is another one.
+type Stamp = (std::time::SystemTime, u64);
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let about = std::fs::metadata(path).ok()?;
+    Some((about.modified().ok()?, about.len()))
 }
 
 impl std::fmt::Debug for Keyring {
@@ -155,33 +165,43 @@ impl Keyring {
     /// at this moment.
     pub(crate) fn open(folder: &Path, now: Timestamp) -> Result<(Self, bool), KeyringError> {
         let path = folder.join(Self::FILE);
+        let before = stamp(&path);
         match read(&path)? {
-            Some(form) => Ok((Self::of(path, form), false)),
+            Some(form) => Ok((Self::of(path, form, before), false)),
             None => {
                 let form = Form::new(now)?;
                 write(&path, &form)?;
-                Ok((Self::of(path, form), true))
+                let after = stamp(&path);
+                Ok((Self::of(path, form, after), true))
             }
         }
     }
 
-    fn of(path: PathBuf, form: Form) -> Self {
+    fn of(path: PathBuf, form: Form, stamp: Option<Stamp>) -> Self {
         let cipher = |key: &KeyForm| (key.id, XChaCha20Poly1305::new((&*key.key.0).into()));
         Keyring {
             path,
             lookup: form.lookup.0,
             current: form.current,
             keys: form.keys.iter().map(cipher).collect(),
+            stamp,
         }
     }
 
     /// Reads the file again: another process may have changed the key. Without a file that can be read, the keys stay.
     pub(crate) fn reload(&mut self) {
+        // From before it is read: if it changes meanwhile, it is read once more.
+        let before = stamp(&self.path);
         match read(&self.path) {
-            Ok(Some(form)) => *self = Self::of(std::mem::take(&mut self.path), form),
+            Ok(Some(form)) => *self = Self::of(std::mem::take(&mut self.path), form, before),
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "can't read the cache's keys again"),
         }
+    }
+
+    /// Whether the file is another one than was read.
+    pub(crate) fn is_outdated(&self) -> bool {
+        stamp(&self.path).is_some_and(|now| Some(now) != self.stamp)
     }
 
     /// Adds a key and seals with it from now on. No other process may do the same at this moment.
@@ -211,7 +231,8 @@ impl Keyring {
 
     fn replace(&mut self, form: Form) -> Result<(), KeyringError> {
         write(&self.path, &form)?;
-        *self = Self::of(std::mem::take(&mut self.path), form);
+        let after = stamp(&self.path);
+        *self = Self::of(std::mem::take(&mut self.path), form, after);
         Ok(())
     }
 

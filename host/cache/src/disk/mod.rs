@@ -364,7 +364,10 @@ impl Disk {
                 Ok(answer)
             }
             Ok(Ok(Err(error))) => {
-                breaker.failed(operation, &error.to_string());
+                // A plugin's statement that takes all memory of the database engine is no fault of the disk.
+                if !error.is_out_of_memory() {
+                    breaker.failed(operation, &error.to_string());
+                }
                 tracing::warn!(
                     operation,
                     error = &error as &dyn std::error::Error,

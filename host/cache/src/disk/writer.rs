@@ -99,6 +99,7 @@ fn write(inner: &Inner) -> Result<(), DiskError> {
             let trimmed = inner.file.apply(&rows, inner.bounds, now);
             match &trimmed {
                 Ok(_) => inner.breaker.succeeded(),
+                Err(error) if error.is_out_of_memory() => {}
                 Err(error) => inner.breaker.failed("write", &error.to_string()),
             }
             Ok(trimmed?)
@@ -128,6 +129,10 @@ fn rows(
     batch: &Batch,
     asked: Vec<(crate::popular::Asked, u64, jiff::Timestamp)>,
 ) -> Result<CacheBatch, DiskError> {
+    if inner.ring().is_outdated() {
+        // Another process changed the key: what is sealed with an old one can't be opened for long.
+        inner.ring_mut().reload();
+    }
     let ring = inner.ring();
     let place = |key| ring.place(super::Sort::Entry, key);
     let mut rows = CacheBatch {

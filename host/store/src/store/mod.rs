@@ -66,6 +66,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the database engine had no memory. Its bound is the whole process's, so a plugin's statement that fills it takes
+    /// everyone's share, for a moment.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, StoreError::Database { source, .. } if out_of_memory(source.as_ref()))
+    }
+
     /// Whether the file is no database, or a broken one.
     pub(crate) fn damaged(&self) -> bool {
         let StoreError::Database { source, .. } = self else {
