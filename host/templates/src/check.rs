@@ -8,6 +8,7 @@ use crate::template::{
     SlotPlace, Template, Unit,
 };
 use crate::words;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use toml::Spanned;
@@ -186,6 +187,7 @@ fn parameters(problems: &mut Problems<'_>, name: &str, raw: &RawTemplate, kinds:
     }
     for (parameter, raw_parameter) in &raw.parameters {
         let place = raw_parameter.span().start;
+        let before = problems.list.len();
         if !is_name(parameter, '_') {
             problems.add(
                 place,
@@ -216,17 +218,28 @@ fn parameters(problems: &mut Problems<'_>, name: &str, raw: &RawTemplate, kinds:
                 kind::check(problems, place, parameter, written, Some(raw.database.get_ref())).map(Arc::new)
             }
         };
-        let Some(kind) = kind else { continue };
-        let default = written.default.as_ref().and_then(|default| {
-            let value = file::simple(default).filter(|value| kind.accepts(value));
-            if value.is_none() {
+        // What is wrong here is told once: the rest of the template is checked as if the parameter were any that there can be.
+        let kind = kind.unwrap_or_else(|| {
+            Arc::new(Kind {
+                label: parameter.clone(),
+                plural: parameter.clone(),
+                shape: Shape::Quarter(None),
+            })
+        });
+        let sound = problems.list.len() == before;
+        let mut default = None;
+        if let Some(written) = &written.default {
+            default = file::simple(written).filter(|value| kind.accepts(value));
+            if default.is_none() && sound {
                 problems.add(
                     place,
-                    format!("the default of `{parameter}` is no {}", kind.label),
+                    format!("the default of `{parameter}` is none that it can be"),
                 );
             }
-            value
-        });
+        }
+        if problems.list.len() > before {
+            default = Some(Value::Null);
+        }
         parameters.push(Parameter {
             name: parameter.clone(),
             kind,

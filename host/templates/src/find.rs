@@ -15,6 +15,8 @@ pub(crate) struct Found {
     /// The place after the last.
     pub(crate) end: usize,
     pub(crate) meaning: Meaning,
+    /// It is a symbol, in capitals there and here: no other word is meant.
+    pub(crate) symbol: bool,
     /// It was written wrongly, and this says how it was read.
     pub(crate) slip: Option<String>,
     /// Anything else that the answer has to say about it.
@@ -78,6 +80,7 @@ impl Found {
             start,
             end,
             meaning,
+            symbol: false,
             slip: None,
             note: None,
         }
@@ -187,6 +190,8 @@ struct Names {
     values: Vec<Value>,
     /// Places of the values that a name may mean.
     places: HashMap<String, BTreeSet<usize>>,
+    /// Names that are symbols: in capitals.
+    symbols: BTreeSet<String>,
     /// Names count in their plain forms: they are words of a language and not names of things.
     plain: bool,
 }
@@ -196,6 +201,7 @@ impl Names {
         let mut names = Names {
             values: Vec::with_capacity(options.values.len()),
             places: HashMap::new(),
+            symbols: BTreeSet::new(),
             plain: false,
         };
         for (place, (value, others)) in options.values.iter().enumerate() {
@@ -213,6 +219,13 @@ impl Names {
                     .into_iter()
                     .map(|token| token.text)
                     .collect();
+                let written = name.chars().filter(|c| c.is_alphabetic());
+                if parts.len() == 1
+                    && written.clone().next().is_some()
+                    && written.clone().all(char::is_uppercase)
+                {
+                    names.symbols.insert(parts.concat());
+                }
                 names.add(parts.concat(), place);
                 while parts.len() > 1 && parts.last().is_some_and(|last| leave_out.contains(last)) {
                     parts.pop();
@@ -228,6 +241,7 @@ impl Names {
         let mut names = Names {
             values: Vec::with_capacity(values.len()),
             places: HashMap::new(),
+            symbols: BTreeSet::new(),
             plain: true,
         };
         for (place, (value, others)) in values.iter().enumerate() {
@@ -278,7 +292,10 @@ fn named(names: &Names, words: &Words, known: &Known) -> Vec<Found> {
                 let symbol = end == start + 1 && token.is_capitals() && !shouting;
                 let name = start > 0 && joined.chars().count() > 2 && !is_neutral(&joined) && token.is_name();
                 if names.plain || !everyday || symbol || name {
-                    found.push(Found::new(start, end, meaning));
+                    found.push(Found {
+                        symbol: symbol && names.symbols.contains(&joined),
+                        ..Found::new(start, end, meaning)
+                    });
                     continue;
                 }
             }
@@ -295,7 +312,7 @@ fn named(names: &Names, words: &Words, known: &Known) -> Vec<Found> {
                     Meaning::Is(value) => shown(value),
                     _ => right,
                 };
-                let slip = format!("\"{}\" was read as {read}.", words.said(start..end));
+                let slip = format!("\"{}\" was read as \"{read}\".", words.said(start..end));
                 found.push(Found {
                     slip: Some(slip),
                     ..Found::new(start, end, meaning)

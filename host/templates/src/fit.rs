@@ -101,6 +101,12 @@ pub(crate) struct Fit<'t> {
     pub(crate) unexplained: Vec<usize>,
     /// Number of the question's words that the phrasing has.
     pub(crate) explained: usize,
+    /// The phrasing has words that a question must have.
+    pub(crate) has_words: bool,
+    /// Number of symbols among the values.
+    pub(crate) symbols: usize,
+    /// What the question names more of than the phrasing has room for: what several are called.
+    pub(crate) too_many: Option<&'t str>,
     /// How words were read that are written wrongly.
     pub(crate) slips: Vec<String>,
     /// What else an answer has to say.
@@ -123,6 +129,11 @@ impl Fit<'_> {
             .any(|got| matches!(got, Got::Not { .. }))
     }
 
+    /// The question says something that leads to this phrasing, and not only words that many have.
+    pub(crate) fn is_near(&self) -> bool {
+        self.missing_words.is_empty() && self.explained > 0 && (self.has_words || self.given() > 0)
+    }
+
     /// Slots that the question gives.
     pub(crate) fn given(&self) -> usize {
         self.got.iter().flatten().count()
@@ -139,6 +150,9 @@ pub(crate) fn fit<'t>(asked: &Asked<'_>, template: &'t Template, phrasing: &'t P
         missing_words: Vec::new(),
         unexplained: Vec::new(),
         explained: 0,
+        has_words: !phrasing.words.is_empty(),
+        symbols: 0,
+        too_many: None,
         slips: Vec::new(),
         notes: Vec::new(),
     };
@@ -212,7 +226,8 @@ fn cover_slip(asked: &Asked<'_>, fit: &mut Fit<'_>, word: &str, covered: &mut [b
     for (token, covered) in asked.words.tokens.iter().zip(covered) {
         if !*covered && !asked.known.contains(&token.stem) && is_slip(&token.stem, word) {
             *covered = true;
-            fit.slips.push(format!("\"{}\" was read as {word}.", token.raw));
+            fit.slips
+                .push(format!("\"{}\" was read as \"{word}\".", token.raw));
             return true;
         }
     }
@@ -220,15 +235,15 @@ fn cover_slip(asked: &Asked<'_>, fit: &mut Fit<'_>, word: &str, covered: &mut [b
 }
 
 /// Gives the phrasing's slots what the question names: what is longer first, then from left to right.
-fn assign(asked: &Asked<'_>, phrasing: &Phrasing, fit: &mut Fit<'_>, covered: &mut [bool]) {
-    let template = fit.template;
+fn assign<'t>(asked: &Asked<'_>, phrasing: &Phrasing, fit: &mut Fit<'t>, covered: &mut [bool]) {
+    let template: &'t Template = fit.template;
     let kind_of = |slot: &SlotPlace| {
         template
             .parameters
             .get(slot.parameter)
             .map(|parameter| &*parameter.kind)
     };
-    let mut kinds: Vec<&Kind> = Vec::new();
+    let mut kinds: Vec<&'t Kind> = Vec::new();
     for kind in phrasing.slots.iter().filter_map(kind_of) {
         if !kinds.contains(&kind) {
             kinds.push(kind);
@@ -295,6 +310,7 @@ fn assign(asked: &Asked<'_>, phrasing: &Phrasing, fit: &mut Fit<'_>, covered: &m
         }
         if named.len() > slots.len() {
             // Which of them is meant can't be told: none is taken, and their words stay unexplained.
+            fit.too_many = Some(&kind.plural);
             continue;
         }
         take(asked, kind, &slots, &named, fit);
@@ -304,6 +320,7 @@ fn assign(asked: &Asked<'_>, phrasing: &Phrasing, fit: &mut Fit<'_>, covered: &m
                 .take(found.end)
                 .skip(found.start)
                 .for_each(|covered| *covered = true);
+            fit.symbols += usize::from(found.symbol);
             fit.slips.extend(found.slip.clone());
             fit.notes.extend(found.note.clone());
         }

@@ -65,11 +65,23 @@ impl<'t> Before<'t> {
 pub(crate) fn decide(templates: &Templates, asked: &Asked<'_>, before: &Before<'_>) -> Option<Resolution> {
     let earlier = asked.earlier?;
     let mut near: Vec<(usize, bool, Fit<'_>)> = Vec::new();
-    for mut fit in templates.fits(asked) {
-        if !before.is_kin(fit.template) || fit.explained == 0 || !fit.unexplained.is_empty() {
+    let mut fits = templates.fits(asked);
+    fits.retain(|fit| before.is_kin(fit.template));
+    let stranger = || {
+        let own: Vec<Fit<'_>> = templates
+            .fits(asked)
+            .into_iter()
+            .filter(|fit| fit.template.name == before.template.name)
+            .collect();
+        templates.stranger_after(asked, &own).map(Resolution::Missing)
+    };
+    for mut fit in fits {
+        let same = fit.template.name == before.template.name;
+        // The same question once more, with nothing new in it, is not what is asked.
+        let nothing_new = fit.explained == 0 || (same && fit.given() == 0);
+        if nothing_new || !fit.unexplained.is_empty() {
             continue;
         }
-        let same = fit.template.name == before.template.name;
         fit.missing_words.retain(|word| !before.has_word(word));
         fit.missing.retain(|at| {
             let parameter = fit.template.parameters.get(*at);
@@ -89,7 +101,9 @@ pub(crate) fn decide(templates: &Templates, asked: &Asked<'_>, before: &Before<'
         near.push((dropped, !same, fit));
     }
     near.sort_by_key(|(dropped, other, fit)| (rank(fit).0, fit.slips.len(), *dropped, *other));
-    let (_, _, best) = near.first()?;
+    let Some((_, _, best)) = near.first() else {
+        return stranger();
+    };
     if best.is_sound() {
         return Some(Resolution::Filled(filled(best, Some(earlier))));
     }

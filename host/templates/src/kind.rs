@@ -12,7 +12,7 @@ const CHOICES_MAX: usize = 200;
 /// Longest word or value, in bytes.
 const VALUE_MAX: usize = 200;
 /// Years that a parameter can be.
-const YEARS: std::ops::RangeInclusive<i64> = 1000..=2999;
+const YEARS: std::ops::RangeInclusive<i64> = 1900..=2199;
 
 /// Reads a kind. A parameter's own kind asks the database of its template when it names none.
 pub(crate) fn check(
@@ -49,6 +49,7 @@ fn plural(label: &str) -> String {
 }
 
 fn shape(wrong: &mut Vec<String>, raw: &RawParameter, database: Option<&str>) -> Option<Shape> {
+    const SORTS: [&str; 7] = ["integer", "number", "text", "year", "quarter", "list", "choice"];
     let sort = raw.sort.as_deref();
     let has = [
         (
@@ -63,7 +64,7 @@ fn shape(wrong: &mut Vec<String>, raw: &RawParameter, database: Option<&str>) ->
         ("most", raw.most.is_some(), &["integer", "number"]),
     ];
     for (key, there, sorts) in has {
-        if there && sort.is_some_and(|sort| !sorts.contains(&sort)) {
+        if there && sort.is_some_and(|sort| SORTS.contains(&sort) && !sorts.contains(&sort)) {
             wrong.push(format!(
                 "has `{key}`, which only these types have: {}",
                 sorts.join(", ")
@@ -136,8 +137,9 @@ fn shape(wrong: &mut Vec<String>, raw: &RawParameter, database: Option<&str>) ->
             }
         }
         other => wrong.push(format!(
-            "has {}; the types are integer, number, text, year, quarter, list and choice",
-            other.map_or_else(|| "no `type`".to_owned(), |other| format!("the type `{other}`"))
+            "has {}; the types are {}",
+            other.map_or_else(|| "no `type`".to_owned(), |other| format!("the type `{other}`")),
+            SORTS.join(", ")
         )),
     }
     None

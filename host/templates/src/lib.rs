@@ -55,6 +55,7 @@ mod template;
 mod words;
 
 pub use data::{Data, DataError, Rows};
+pub use fact_types::Code;
 pub use file::Problem;
 pub use proof::{ExampleResult, TestReport};
 pub use render::{Reply, SourceLine};

@@ -28,7 +28,7 @@ impl Quarter {
 }
 
 /// Years that can be meant by a number of four digits.
-const YEARS: std::ops::RangeInclusive<i64> = 1000..=2999;
+const YEARS: std::ops::RangeInclusive<i64> = 1900..=2199;
 
 /// What a few words say about time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -71,7 +71,7 @@ pub(crate) fn reply(template: Option<&Template>, filled: &Filled, rows: &Rows) -
 
 fn none(template: Option<&Template>, filled: &Filled) -> String {
     match template.and_then(|template| template.answer.none.as_ref()) {
-        Some(pieces) => text(pieces, filled, None),
+        Some(pieces) => sentence(pieces, filled, None),
         None => "The data has nothing for this question.".to_owned(),
     }
 }
@@ -94,13 +94,13 @@ fn some(template: Option<&Template>, filled: &Filled, rows: &Rows) -> String {
         template.and_then(|template| template.answer.one.as_ref()),
         rows.truncated,
     ) {
-        return text(pieces, filled, Some((&columns, row)));
+        return sentence(pieces, filled, Some((&columns, row)));
     }
     let mut answer = String::new();
     if let Some(template) = template
         && !template.answer.title.is_empty()
     {
-        answer = text(&template.answer.title, filled, None);
+        answer = sentence(&template.answer.title, filled, None);
         answer.push('\n');
     }
     let mut table = Table::new();
@@ -160,6 +160,12 @@ fn text(pieces: &[Piece], filled: &Filled, row: Option<(&[AnswerColumn], &[Value
             }
         }
     }
+    text
+}
+
+/// A sentence, with a capital letter in front.
+fn sentence(pieces: &[Piece], filled: &Filled, row: Option<(&[AnswerColumn], &[Value])>) -> String {
+    let text = text(pieces, filled, row);
     let mut chars = text.chars();
     match chars.next() {
         Some(first) => first.to_uppercase().chain(chars).collect(),

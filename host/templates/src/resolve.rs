@@ -142,7 +142,7 @@ impl Templates {
         if let Some(best) = whole.first() {
             return Resolution::Missing(missing(asked, best));
         }
-        let lacks_slots = |fit: &&Fit<'_>| fit.missing_words.is_empty() && fit.explained > 0;
+        let lacks_slots = |fit: &&Fit<'_>| fit.is_near();
         let mut lacking: Vec<&Fit<'_>> = fits
             .iter()
             .filter(lacks_slots)
@@ -166,12 +166,15 @@ impl Templates {
         let places = near.map(|fit| fit.unexplained.clone()).unwrap_or_default();
         let not_understood: Vec<String> = places
             .iter()
-            .map(|place| clean(&asked.words.said([*place])))
+            .map(|place| told(&asked.words.said([*place])))
             .collect();
+        let too_many = near.and_then(|fit| fit.too_many.filter(|_| fit.missing_words.is_empty()));
         let reason = if not_understood.is_empty() {
             "The question is not understood.".to_owned()
+        } else if let Some(plural) = too_many {
+            format!("The question names more {plural} than can be asked about at once.")
         } else {
-            let quoted: Vec<String> = not_understood.iter().map(|word| format!("\"{word}\"")).collect();
+            let quoted: Vec<String> = not_understood.iter().map(|word| quoted(word)).collect();
             format!(
                 "The question is not understood because of {}; an answer that ignores that could be wrong.",
                 quoted.join(", ")
@@ -186,30 +189,64 @@ impl Templates {
         self.unknown(&stems, reason, not_understood)
     }
 
+    /// Whether words that stand together may be the name of something: nothing knows any of them.
+    fn is_name(&self, asked: &Asked<'_>, places: &[usize]) -> bool {
+        let together = places
+            .windows(2)
+            .all(|pair| matches!(pair, [a, b] if a + 1 == *b));
+        let strange = |place: &usize| {
+            let token = asked.words.tokens.get(*place);
+            let named = |found: &Found| (found.start..found.end).contains(place);
+            let of_list = self
+                .kinds
+                .iter()
+                .zip(asked.found)
+                .any(|(kind, found)| matches!(kind.shape, Shape::List { .. }) && found.iter().any(named));
+            !of_list
+                && token.is_some_and(|token| {
+                    !self.known.contains(&token.stem) && !token.stands_for() && !is_long_number(&token.text)
+                })
+        };
+        !places.is_empty() && together && places.iter().all(strange)
+    }
+
+    /// A question that goes on with a name that is in no list: "and for Microsoft?"
+    pub(crate) fn stranger_after(&self, asked: &Asked<'_>, fits: &[Fit<'_>]) -> Option<Missing> {
+        let fit = fits
+            .iter()
+            .find(|fit| fit.explained == 0 && self.is_name(asked, &fit.unexplained))?;
+        let said = clean(&asked.words.said(fit.unexplained.iter().copied()));
+        let mut gaps = Vec::new();
+        let mut sentences = Vec::new();
+        for parameter in &fit.template.parameters {
+            if matches!(parameter.kind.shape, Shape::List { .. }) {
+                let gap = gap(
+                    &parameter.name,
+                    Some(said.clone()),
+                    all_options(asked, &parameter.kind),
+                );
+                sentences.push(sentence(asked, &parameter.kind, &gap));
+                gaps.push(gap);
+            }
+        }
+        (!gaps.is_empty()).then(|| Missing {
+            template: fit.template.name.clone(),
+            slots: gaps,
+            text: sentences.join("\n"),
+        })
+    }
+
     /// A name that is in no list, where a value of a list should be.
     fn stranger(&self, asked: &Asked<'_>, fits: &[Fit<'_>]) -> Option<Missing> {
         let is_list = |fit: &Fit<'_>, at: usize| {
             let parameter = fit.template.parameters.get(at);
             parameter.is_some_and(|parameter| matches!(parameter.kind.shape, Shape::List { .. }))
         };
-        let together = |places: &[usize]| {
-            places
-                .windows(2)
-                .all(|pair| matches!(pair, [a, b] if a + 1 == *b))
-        };
-        let strange = |place: &usize| {
-            let token = asked.words.tokens.get(*place);
-            token.is_some_and(|token| !self.known.contains(&token.stem) && !token.stands_for())
-        };
         let mut near: Vec<&Fit<'_>> = fits
             .iter()
             .filter(|fit| fit.missing_words.is_empty() && fit.explained > 0 && fit.is_sound())
             .filter(|fit| matches!(fit.missing.as_slice(), [only] if is_list(fit, *only)))
-            .filter(|fit| {
-                !fit.unexplained.is_empty()
-                    && fit.unexplained.iter().all(strange)
-                    && together(&fit.unexplained)
-            })
+            .filter(|fit| self.is_name(asked, &fit.unexplained))
             .collect();
         near.sort_by_key(|fit| (fit.unexplained.len(), rank(fit)));
         let best = near.first()?;
@@ -273,8 +310,11 @@ impl Templates {
 
     fn suggestions(&self, stems: &[String]) -> Vec<Suggestion> {
         let mut places = self.rank.nearest(stems, &self.all, SUGGESTIONS);
+        // Where too few are near, others show how different the questions may be.
+        let family = |place: &usize| self.all.get(*place).and_then(|template| template.family.as_ref());
         for place in 0..self.all.len() {
-            if places.len() < SUGGESTIONS && !places.contains(&place) {
+            let new = family(&place).is_none_or(|new| !places.iter().any(|other| family(other) == Some(new)));
+            if places.len() < SUGGESTIONS && !places.contains(&place) && new {
                 places.push(place);
             }
         }
@@ -303,8 +343,13 @@ fn suggestion(template: &Template) -> Suggestion {
 }
 
 /// By what one fit is better than another: the smaller, the better.
-pub(crate) fn rank(fit: &Fit<'_>) -> (Reverse<usize>, usize, Reverse<usize>) {
-    (Reverse(fit.explained), fit.slips.len(), Reverse(fit.given()))
+pub(crate) fn rank(fit: &Fit<'_>) -> (Reverse<usize>, usize, Reverse<usize>, Reverse<usize>) {
+    (
+        Reverse(fit.explained),
+        fit.slips.len(),
+        Reverse(fit.symbols),
+        Reverse(fit.given()),
+    )
 }
 
 /// What a whole and sound fit becomes; what it lacks is taken from the question before, then from defaults.
@@ -370,7 +415,7 @@ pub(crate) fn missing(asked: &Asked<'_>, fit: &Fit<'_>) -> Missing {
     let mut sentences = Vec::new();
     for (at, (parameter, got)) in fit.template.parameters.iter().zip(&fit.got).enumerate() {
         let gap = match got {
-            Some(Got::Not { said, options }) => gap(&parameter.name, Some(clean(said)), options.clone()),
+            Some(Got::Not { said, options }) => gap(&parameter.name, Some(told(said)), options.clone()),
             None if fit.missing.contains(&at) => {
                 gap(&parameter.name, None, all_options(asked, &parameter.kind))
             }
@@ -383,6 +428,30 @@ pub(crate) fn missing(asked: &Asked<'_>, fit: &Fit<'_>) -> Missing {
         template: fit.template.name.clone(),
         slots,
         text: sentences.join("\n"),
+    }
+}
+
+/// A long number is not said back: an answer without figures has none.
+const A_NUMBER: &str = "that number";
+
+fn is_long_number(word: &str) -> bool {
+    word.bytes().filter(u8::is_ascii_digit).count() > 5
+}
+
+/// Something that the question says, to be said back.
+fn told(said: &str) -> String {
+    if is_long_number(said) {
+        A_NUMBER.to_owned()
+    } else {
+        clean(said)
+    }
+}
+
+fn quoted(told: &str) -> String {
+    if told == A_NUMBER {
+        told.to_owned()
+    } else {
+        format!("\"{told}\"")
     }
 }
 
@@ -408,6 +477,9 @@ fn sentence(asked: &Asked<'_>, kind: &Kind, gap: &Gap) -> String {
     if gap.options.is_empty() {
         options.push_str("none");
     }
+    if !options.ends_with('.') {
+        options.push('.');
+    }
     match &gap.said {
         Some(said) => {
             let several = gap.options.len() > 1
@@ -417,18 +489,23 @@ fn sentence(asked: &Asked<'_>, kind: &Kind, gap: &Gap) -> String {
                     .is_some_and(|all| all.values.len() > gap.options.len());
             if several && gap.more == 0 {
                 format!(
-                    "\"{said}\" can be one of several {}: {options}. Say which.",
+                    "{} can be one of several {}: {options} Say which.",
+                    quoted(said),
                     kind.plural
                 )
             } else {
-                format!(
-                    "\"{said}\" is not among the {}. There are: {options}.",
-                    kind.plural
-                )
+                {
+                    let said = if said == A_NUMBER {
+                        "That number".to_owned()
+                    } else {
+                        quoted(said)
+                    };
+                    format!("{said} is not among the {}. There are: {options}", kind.plural)
+                }
             }
         }
         None => format!(
-            "The question does not say which {}. There are: {options}.",
+            "The question does not say which {}. There are: {options}",
             kind.label
         ),
     }

@@ -162,13 +162,21 @@ impl Data for Demo {
     }
 }
 
-/// Whether a text has a figure that is not in what was asked: three digits or more, beyond years and quarters.
+/// Whether a text has one of the figures that an older program is known to have made up.
+pub fn invented(text: &str) -> bool {
+    let digits: String = text.chars().filter(|c| c.is_ascii_digit() || *c == '.').collect();
+    ["1234567.89", "1133221.55", "1234567", "1133221"]
+        .iter()
+        .any(|figure| digits.contains(figure))
+}
+
+/// Whether a text has an amount: a number in groups of three, or a share.
 pub fn has_figure(text: &str) -> bool {
-    let digits: Vec<&str> = text
-        .split(|c: char| !(c.is_ascii_digit() || c == ',' || c == '.'))
-        .collect();
-    digits.iter().any(|run| {
-        let run = run.trim_matches([',', '.']);
-        run.contains(',') && run.len() > 4
-    })
+    let grouped = text.as_bytes().windows(5).any(|window| {
+        matches!(window, [a, b',', b, c, d] if [a, b, c, d].iter().all(|digit| digit.is_ascii_digit()))
+    });
+    grouped
+        || ["dollars", " bn", "million", " %"]
+            .iter()
+            .any(|word| text.contains(word))
 }
