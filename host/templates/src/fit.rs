@@ -1,7 +1,7 @@
 //! How well a question fits a phrasing.
 
 use crate::find::{Found, Meaning, known_or_not, quarters};
-use crate::options::{Sources, clean, shown};
+use crate::options::{Sources, clean};
 use crate::period::Quarter;
 use crate::template::{Kind, Phrasing, Shape, SlotPlace, Template};
 use crate::words::{Known, Token, Words, is_slip};
@@ -84,7 +84,11 @@ pub(crate) enum Got {
     /// A value.
     Value(Value),
     /// Something that is no value: what was said, and what it may have meant.
-    Not { said: String, options: Vec<String> },
+    Not {
+        said: String,
+        /// None: all values of the kind.
+        options: Option<Vec<String>>,
+    },
 }
 
 /// A question, held against a phrasing.
@@ -101,6 +105,9 @@ pub(crate) struct Fit<'t> {
     pub(crate) unexplained: Vec<usize>,
     /// Number of the question's words that the phrasing has.
     pub(crate) explained: usize,
+    /// The question names choices in another order than the phrasing, so that they belong to other things: "the revenue of
+    /// the biggest company" is not the biggest revenue.
+    pub(crate) out_of_order: bool,
     /// The phrasing has words that a question must have.
     pub(crate) has_words: bool,
     /// Number of symbols among the values.
@@ -117,7 +124,10 @@ impl Fit<'_> {
     /// Every word of the question is understood, and everything that the phrasing needs is there, though values may not be
     /// ones that exist.
     pub(crate) fn is_whole(&self) -> bool {
-        self.unexplained.is_empty() && self.missing_words.is_empty() && self.missing.is_empty()
+        self.unexplained.is_empty()
+            && self.missing_words.is_empty()
+            && self.missing.is_empty()
+            && !self.out_of_order
     }
 
     /// There is a value for everything that got one.
@@ -131,7 +141,8 @@ impl Fit<'_> {
 
     /// The question says something that leads to this phrasing, and not only words that many have.
     pub(crate) fn is_near(&self) -> bool {
-        self.missing_words.is_empty() && self.explained > 0 && (self.has_words || self.given() > 0)
+        let said = self.has_words || self.given() > 0;
+        said && self.explained > 0 && self.missing_words.is_empty() && !self.out_of_order
     }
 
     /// Slots that the question gives.
@@ -150,6 +161,7 @@ pub(crate) fn fit<'t>(asked: &Asked<'_>, template: &'t Template, phrasing: &'t P
         missing_words: Vec::new(),
         unexplained: Vec::new(),
         explained: 0,
+        out_of_order: false,
         has_words: !phrasing.words.is_empty(),
         symbols: 0,
         too_many: None,
@@ -280,6 +292,12 @@ fn assign<'t>(asked: &Asked<'_>, phrasing: &Phrasing, fit: &mut Fit<'t>, covered
         }
     }
     chosen.sort_by_key(|(_, found)| found.start);
+    let choices = kinds
+        .iter()
+        .filter(|kind| matches!(kind.shape, Shape::Choice(_)))
+        .filter_map(|kind| chosen.iter().find(|(of, _)| of == kind))
+        .map(|(_, found)| found.start);
+    fit.out_of_order = !choices.is_sorted();
     for kind in kinds {
         let slots: Vec<SlotPlace> = phrasing
             .slots
@@ -376,11 +394,11 @@ fn take(asked: &Asked<'_>, kind: &Kind, slots: &[SlotPlace], named: &[&Found], f
             Meaning::Is(value) => Got::Value(value.clone()),
             Meaning::NoSuch(said) => Got::Not {
                 said: said.clone(),
-                options: all_options(asked, kind),
+                options: None,
             },
             Meaning::Several(options) => Got::Not {
                 said: asked.words.said(found.start..found.end),
-                options: options.clone(),
+                options: Some(options.clone()),
             },
             Meaning::Bare(number) => {
                 let earlier = asked.earlier.and_then(|earlier| {
@@ -445,7 +463,7 @@ fn quarter_or_not(asked: &Asked<'_>, kind: &Kind, quarter: Quarter) -> Got {
         Meaning::Is(value) => Got::Value(value),
         _ => Got::Not {
             said: quarter.to_string(),
-            options: all_options(asked, kind),
+            options: None,
         },
     }
 }
@@ -466,7 +484,7 @@ fn bare(
         }
         return Got::Not {
             said: format!("Q{number}"),
-            options: all_options(asked, kind),
+            options: None,
         };
     }
     let there: Vec<Quarter> = asked.sources.of(kind).map(quarters).unwrap_or_default();
@@ -497,14 +515,11 @@ fn bare(
         }
         [] => Got::Not {
             said: format!("Q{number}"),
-            options: all_options(asked, kind),
+            options: None,
         },
         several => Got::Not {
             said: format!("Q{number}"),
-            options: several
-                .iter()
-                .map(|quarter| shown(&quarter.to_string().into()))
-                .collect(),
+            options: Some(several.iter().map(Quarter::to_string).collect()),
         },
     }
 }

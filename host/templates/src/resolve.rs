@@ -204,7 +204,7 @@ impl Templates {
                 .any(|(kind, found)| matches!(kind.shape, Shape::List { .. }) && found.iter().any(named));
             !of_list
                 && token.is_some_and(|token| {
-                    !self.known.contains(&token.stem) && !token.stands_for() && !is_long_number(&token.text)
+                    !self.known.contains(&token.stem) && !token.stands_for() && !is_number(&token.text)
                 })
         };
         !places.is_empty() && together && places.iter().all(strange)
@@ -415,7 +415,11 @@ pub(crate) fn missing(asked: &Asked<'_>, fit: &Fit<'_>) -> Missing {
     let mut sentences = Vec::new();
     for (at, (parameter, got)) in fit.template.parameters.iter().zip(&fit.got).enumerate() {
         let gap = match got {
-            Some(Got::Not { said, options }) => gap(&parameter.name, Some(told(said)), options.clone()),
+            Some(Got::Not { said, options }) => {
+                let options = options.clone();
+                let options = options.unwrap_or_else(|| all_options(asked, &parameter.kind));
+                gap(&parameter.name, Some(told(said)), options)
+            }
             None if fit.missing.contains(&at) => {
                 gap(&parameter.name, None, all_options(asked, &parameter.kind))
             }
@@ -433,6 +437,10 @@ pub(crate) fn missing(asked: &Asked<'_>, fit: &Fit<'_>) -> Missing {
 
 /// A long number is not said back: an answer without figures has none.
 const A_NUMBER: &str = "that number";
+
+fn is_number(word: &str) -> bool {
+    word.bytes().any(|byte| byte.is_ascii_digit()) && !word.chars().any(char::is_alphabetic)
+}
 
 fn is_long_number(word: &str) -> bool {
     word.bytes().filter(u8::is_ascii_digit).count() > 5

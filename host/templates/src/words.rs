@@ -219,6 +219,10 @@ pub(crate) fn is_neutral(word: &str) -> bool {
 /// its neighbour. A different letter is no slip: that is how the names of different things differ.
 pub(crate) fn is_slip(wrong: &str, right: &str) -> bool {
     const LEAST: usize = 6;
+    // Most words are told apart by this, and questions are held against every name in the data.
+    if wrong.len().abs_diff(right.len()) > 4 || wrong.chars().next() != right.chars().next() {
+        return false;
+    }
     let (wrong, right): (Vec<char>, Vec<char>) = (wrong.chars().collect(), right.chars().collect());
     let digits = |word: &[char]| word.iter().any(char::is_ascii_digit);
     if right.len() < LEAST

@@ -11,6 +11,7 @@ use common::{Demo, has_figure, invented};
 use fact_templates::{Code, Data, DataError, Resolution, Rows, Templates};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
+use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 
 /// What is lacking, with a piece of what is said.
@@ -65,6 +66,7 @@ const MISSING: &[(&str, &str)] = &[
     // Things that the question does not say.
     ("TechCorp revenue", "which quarter"),
     ("revenue", "which quarter"),
+    ("companies with profit in 2024", "which company"),
     (
         "TechCorp revenue in Q1",
         "\"Q1\" can be one of several quarters: Q1-2024, Q1-2025. Say which.",
@@ -133,6 +135,26 @@ const UNKNOWN: &[&str] = &[
     "Apple and TechCorp revenue in Q1 2025",
     "TechCorp revenue in Q1 2025 and Apple revenue in Q1 2025",
     "tech revenue in Q1 2025",
+    "TechCorp revenue in Q1 2024 2025",
+    "TechCorp revenue for Q1 and Q2 2024",
+    "sum of TechCorp revenue Q1 2024 and Q2 2024",
+    "compare 2024 with 2025 for TechCorp",
+    "compare TechCorp with HealthTech in Q1 2025",
+    // Words that are known, and that belong to something else.
+    "revenue in Q1 2025 of the biggest company",
+    "total revenue from Q1 2024 to Q4 2024",
+    "Which company has the highest margin in 2024?",
+    "top 3 retail companies by revenue in 2024",
+    "Which company grew most from Q1 2024 to Q1 2025?",
+    "average revenue of retail in 2024",
+    "TechCorp's least profit in 2024",
+    "Which quarter had the highest revenue in 2024?",
+    "difference between revenue and profit in Q1 2025",
+    "How many employees did TechCorp have in 2024?",
+    "total cost of RetailMax employees in 2024",
+    "Who founded TechCorp?",
+    "Is TechCorp in retail?",
+    "does TechCorp have 50000 employees",
     // Off topic.
     "What is the weather?",
     "hello",
@@ -263,6 +285,8 @@ async fn data_out_of_reach_are_no_unknown_question() {
     }
 }
 
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(Templates::builtin);
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -271,8 +295,7 @@ proptest! {
     fn any_text_is_taken(question in "\\PC{0,120}") {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let templates = Templates::builtin();
-            let resolution = templates.resolve(&question, None, &Nothing).await.unwrap();
+            let resolution = TEMPLATES.resolve(&question, None, &Nothing).await.unwrap();
             assert!(!invented(&resolution.text().unwrap_or_default()));
         });
     }
@@ -284,4 +307,46 @@ impl Data for Nothing {
     async fn query(&self, _: &str, _: &str, _: &Map<String, Value>) -> Result<Rows, DataError> {
         Ok(Rows::default())
     }
+}
+
+/// A list of the longest size, of names that are all near to each other.
+struct Many;
+
+impl Data for Many {
+    async fn query(&self, _: &str, statement: &str, _: &Map<String, Value>) -> Result<Rows, DataError> {
+        let row = |n: usize| {
+            vec![
+                Value::from(format!("Companies {n} Inc.")),
+                Value::from(format!("S{n}")),
+            ]
+        };
+        let rows = if statement.contains("symbol FROM companies") {
+            (0..20_000).map(row).collect()
+        } else {
+            Vec::new()
+        };
+        Ok(Rows {
+            columns: Vec::new(),
+            rows,
+            truncated: false,
+        })
+    }
+}
+
+#[tokio::test]
+async fn long_lists_are_used_as_far_as_they_go_and_said_to_be_cut() {
+    let templates = Templates::builtin();
+    let question = "Compxnies Compannies Companise Cmpanies 77 ".repeat(4);
+    let resolution = templates.resolve(&question, None, &Many).await.unwrap();
+    assert!(matches!(resolution, Resolution::Unknown(_)));
+    let resolution = templates
+        .resolve("When was Acme founded?", None, &Many)
+        .await
+        .unwrap();
+    let text = resolution.text().unwrap();
+    assert!(
+        text.contains("and 9980 more (the list was too long to be read whole)"),
+        "{text}"
+    );
+    assert!(text.len() < 2000, "{text}");
 }
