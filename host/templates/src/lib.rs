@@ -34,6 +34,40 @@
 //! # }
 //! ```
 
+//!
+//! # Templates of one's own
+//!
+//! A file of templates is TOML. What stands in `[ ]` in a phrasing may be left out; what stands in `{ }` is a parameter.
+//! Each word of a phrasing that is not in brackets must be in the question, in any order; the order of two parameters of
+//! the same kind counts. Parameters are of a `kind` (the built-in ones are company, sector, quarter, year, metric, order
+//! and count) or have a `type`: integer, number, text (in quotes in the question), year, quarter, list (with the
+//! `statement` that gives its values, and other words for them in further columns) or choice (with its `values`). A
+//! quarter `q` is `:q` ("Q1-2025"), `:q_name` ("Q1"), `:q_number` (1) and `:q_year` (2025) in the statement.
+//!
+//! ```
+//! let text = r#"
+//! [words]
+//! staff = ["personnel"] # words that mean the same
+//!
+//! [[template]]
+//! name = "staff-of-sector"
+//! description = "How many people work in a sector."
+//! database = "finance"
+//! statement = "SELECT SUM(employees) AS people FROM companies WHERE sector = :sector HAVING COUNT(*) > 0"
+//! phrasings = ["staff of [all companies in] the {sector} [sector]"]
+//! examples = [{ question = "personnel of the retail sector", expect = "120,000" }]
+//! [template.parameters]
+//! sector = { kind = "sector" }
+//! [template.answer]
+//! one = "In the sector {sector} work {people}."
+//! none = "The data has no companies of the sector {sector}."
+//! columns = [{ name = "people", unit = "people" }] # or count, percent, plain, dollars ...
+//! "#;
+//! let templates = fact_templates::Templates::with_files([("staff.toml", text)])?;
+//! assert!(templates.get("staff-of-sector").is_some());
+//! # Ok::<(), fact_templates::LoadError>(())
+//! ```
+
 mod check;
 mod data;
 mod figure;

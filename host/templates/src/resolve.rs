@@ -93,7 +93,9 @@ impl Templates {
         {
             return resolution;
         }
-        let alone = self.alone(&asked);
+        // "And in retail?" after something that retail does not go with is not the question which companies are in retail.
+        let goes_on = before.is_some() && goes_on(&words.tokens);
+        let alone = self.alone(&asked, goes_on);
         match alone {
             Resolution::Filled(_) => alone,
             other => follow().unwrap_or(other),
@@ -120,8 +122,9 @@ impl Templates {
     }
 
     /// A question that stands for itself.
-    fn alone(&self, asked: &Asked<'_>) -> Resolution {
-        let fits = self.fits(asked);
+    fn alone(&self, asked: &Asked<'_>, goes_on: bool) -> Resolution {
+        let mut fits = self.fits(asked);
+        fits.retain(|fit| !goes_on || fit.has_words || fit.given() > 1);
         let mut whole: Vec<&Fit<'_>> = fits.iter().filter(|fit| fit.is_whole()).collect();
         whole.sort_by_key(|fit| rank(fit));
         let sound: Vec<&Fit<'_>> = whole.iter().filter(|fit| fit.is_sound()).copied().collect();

@@ -35,7 +35,7 @@ const WEIGHTY: &str = "average mean median quarter quarterly year yearly annual 
     should might next future target budget planned gross net operating adjusted ebitda cash debt tax dividend price \
     share stock last previous prior this today now yesterday tomorrow ago our my your his her their its least most \
     more less fewer many ratio rate stddev variance standard deviation competitor rival any anything \
-    everything everyone some something employee delete drop update insert ignore pretend system prompt \
+    everything everyone some something first second third other another swap instead employee delete drop update insert ignore pretend system prompt \
     instruction table column database sql select union or xor and";
 
 /// The templates that there are.

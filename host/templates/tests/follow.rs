@@ -135,6 +135,22 @@ async fn a_company_and_what_comes_after() {
             "13.8 bn",
         ),
         (
+            "and by sector?",
+            Some(("each-sector-quarter-figure", "metric = profit, quarter = Q4-2024")),
+            "2,400,000,000 (2.4 bn)",
+        ),
+        (
+            "and of all companies together?",
+            Some(("total-quarter-figure", "metric = profit, quarter = Q4-2024")),
+            "13.8 bn",
+        ),
+        ("and without TechCorp?", None, "\"without\""),
+        ("and per employee?", None, "\"per\""),
+        ("and in euros?", None, "\"euros\""),
+        ("and the first?", None, "\"first\""),
+        ("and for HealthTech and RetailMax?", None, "\"HealthTech\""),
+        ("why?", None, "\"why\""),
+        (
             "and the expenses?",
             Some(("total-quarter-figure", "metric = expenses, quarter = Q4-2024")),
             "expenses",
@@ -219,6 +235,8 @@ async fn rankings_and_others_go_on() {
             "800 million",
         ),
         ("and not the lowest?", None, "\"not\""),
+        ("and in retail?", None, "not understood"),
+        ("and TechCorp?", None, "not understood"),
         (
             "What is TechCorp's latest revenue?",
             Some((
