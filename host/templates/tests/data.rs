@@ -234,3 +234,23 @@ async fn rows_are_shown_as_what_they_are() {
     assert!(text.contains("| x |") && !text.contains("dollars"), "{text}");
     assert_eq!(templates.render(&good, &none).source.statement, good.statement);
 }
+
+#[tokio::test]
+async fn a_slip_that_may_mean_two_is_none() {
+    let demo = Demo::new();
+    let templates = Templates::builtin();
+    let question = "Helthtech revenue in Q1 2025";
+    let (_, text) = demo.ask(&templates, question, None).await;
+    assert!(
+        text.contains("8 bn") && text.contains("was read as \"HealthTech Solutions\""),
+        "{text}"
+    );
+    demo.change("INSERT INTO companies (name, symbol, sector) VALUES ('Heelthtech', 'HEEL', 'Energy')")
+        .await;
+    let (resolution, text) = demo.ask(&templates, question, None).await;
+    assert!(!matches!(resolution, Resolution::Filled(_)), "{text}");
+    assert!(
+        text.contains("\"Helthtech\" is not among the companies"),
+        "{text}"
+    );
+}

@@ -70,3 +70,41 @@ async fn questions_are_answered_with_the_right_figure() {
         wrong.join("\n")
     );
 }
+
+#[tokio::test]
+async fn golden_values() {
+    let demo = Demo::new();
+    let templates = Templates::builtin();
+    for (question, figures) in [
+        (
+            "total revenue in Q1 2025",
+            &["68,500,000,000 dollars (68.5 bn)"][..],
+        ),
+        ("total revenue in 2024", &["280,900,000,000 dollars (280.9 bn)"]),
+        (
+            "What was each company's revenue in 2024?",
+            &["(101 bn)", "(75.3 bn)", "(50.8 bn)", "(32 bn)", "(21.8 bn)"],
+        ),
+        (
+            "averages for 2024",
+            &[
+                "14,045,000,000 dollars (14.045 bn)",
+                "2,434,000,000 dollars (2.434 bn)",
+                "11,611,000,000 dollars (11.611 bn)",
+            ],
+        ),
+    ] {
+        let (_, text) = demo.ask(&templates, question, None).await;
+        for figure in figures {
+            assert!(text.contains(figure), "{question}: {text}");
+        }
+    }
+}
+
+/// A host runs this on any of its threads.
+#[test]
+fn resolving_may_move_between_threads() {
+    fn check(_: impl Send) {}
+    let (demo, templates) = (Demo::new(), Templates::builtin());
+    check(templates.resolve("total revenue in Q1 2025", None, &demo));
+}
