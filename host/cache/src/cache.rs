@@ -34,8 +34,9 @@ pub struct Cache<P> {
 }
 
 /// Counts changes, so that what was read from the disk before one is not brought into memory after it: whoever changes a key
-/// does so on the disk's side, counts, and then does so in memory; whoever brings one up notes the count, reads, keeps, and
-/// takes it away again if the count has moved. Keys share counts, which costs a needless removal now and then.
+/// does so on the disk's side, counts, and then does so in memory; whoever brings one up notes the count, reads, and keeps it
+/// only if the count has not moved, which is asked under the lock of the memory. Keys share counts, so now and then an entry
+/// is not brought up without need.
 #[derive(Debug)]
 struct Changes([AtomicU64; 64]);
 
@@ -251,10 +252,8 @@ impl<P: Payload> Cache<P> {
             unnoted: 0,
         };
         let found = entry.record.found(&entry.payload, Level::Disk);
-        if self.memory.keep(key, entry, weight, None, now, true) && self.changes.so_far(key) != before {
-            // It may have been this one that was changed meanwhile.
-            self.memory.remove(key);
-        }
+        self.memory
+            .bring_up(key, entry, weight, now, || self.changes.so_far(key) == before);
         Some(found)
     }
 
@@ -298,8 +297,9 @@ impl<P: Payload> Cache<P> {
     }
 
     /// Puts the same result, proven anew, in the place of what is there: its age and its uses go on. Does nothing where nothing
-    /// is in memory: what is found is, unless it is too large.
+    /// is in memory (what is found is, unless it is too large), or where another result was stored meanwhile.
     pub fn refresh(&self, key: &Key, payload: P) {
+        let before = self.changes.so_far(key);
         let (Some(entry), uses) = (self.memory.peek(key), self.memory.uses(key)) else {
             return;
         };
@@ -308,7 +308,9 @@ impl<P: Payload> Cache<P> {
             checksum: checksum(&encoded),
             ..Record::clone(&entry.record)
         };
-        self.keep(key, payload, encoded, record, Some(uses.unwrap_or(1)));
+        if self.changes.so_far(key) == before {
+            self.keep(key, payload, encoded, record, Some(uses.unwrap_or(1)));
+        }
     }
 
     /// Keeps an entry on both levels, or makes sure that a level that does not take it holds no older one.
@@ -333,7 +335,7 @@ impl<P: Payload> Cache<P> {
         self.changes.count(key);
         let in_memory = if self.config.memory.0 == 0 {
             Err(Skip::Off)
-        } else if self.memory.keep(key, entry, weight, uses, now, false) {
+        } else if self.memory.keep(key, entry, weight, uses, now) {
             Ok(())
         } else {
             self.memory.remove(key);

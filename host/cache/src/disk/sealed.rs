@@ -96,3 +96,78 @@ pub(crate) fn seal_call(
         sealed: ring.seal(Sort::Call, &id, &plain)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{About, Kind};
+    use jiff::Timestamp;
+    use std::sync::Arc;
+
+    fn record(key: Key, payload: &[u8]) -> Record {
+        let about = About {
+            kind: Kind::Tool,
+            label: "a".to_owned(),
+            principal: fact_types::Principal::local(),
+            component: None,
+            cost: Default::default(),
+            tokens: 0,
+            lifetime: None,
+        };
+        Record {
+            key,
+            about: Arc::new(about),
+            created: Timestamp::UNIX_EPOCH,
+            expires: None,
+            checksum: checksum(payload),
+        }
+    }
+
+    /// Even what was sealed with the right key for the right place is looked at: who sealed it may have been wrong.
+    #[test]
+    fn what_is_sealed_is_checked_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ring, _) = Keyring::open(folder.path(), Timestamp::UNIX_EPOCH).unwrap();
+        let (one, two) = (Key::of("t", &[b"1"]), Key::of("t", &[b"2"]));
+        let row = seal_entry(&ring, &record(one, b"payload"), b"payload").unwrap();
+        let opened = open_entry(&ring, &row, Some(&one)).unwrap();
+        assert_eq!(
+            (opened.record, opened.payload.as_slice()),
+            (record(one, b"payload"), b"payload".as_slice())
+        );
+        assert!(open_entry(&ring, &row, None).is_ok());
+        assert_eq!(open_entry(&ring, &row, Some(&two)).unwrap_err(), Bad::Mismatch);
+
+        let wrong = seal_entry(&ring, &record(one, b"payload"), b"paxload").unwrap();
+        assert_eq!(open_entry(&ring, &wrong, Some(&one)).unwrap_err(), Bad::Mismatch);
+        for plain in [
+            &b""[..],
+            b"\xff\xff\xff\xff",
+            b"\x02\0\0\0{}",
+            b"\x02\0\0\0{",
+            b"abc",
+        ] {
+            let sealed = ring.seal(Sort::Entry, &row.id, plain).unwrap();
+            let row = CacheRow {
+                sealed,
+                ..row.clone()
+            };
+            assert_eq!(open_entry(&ring, &row, Some(&one)).unwrap_err(), Bad::Broken);
+        }
+        // The right place's seal around another entry.
+        let other = record(two, b"payload");
+        let about = serde_json::to_vec(&other).unwrap();
+        let length = u32::try_from(about.len()).unwrap().to_le_bytes();
+        let sealed = ring
+            .seal(
+                Sort::Entry,
+                &row.id,
+                &[&length, about.as_slice(), b"payload"].concat(),
+            )
+            .unwrap();
+        let row = CacheRow { sealed, ..row };
+        for key in [Some(&one), None] {
+            assert_eq!(open_entry(&ring, &row, key).unwrap_err(), Bad::Mismatch);
+        }
+    }
+}

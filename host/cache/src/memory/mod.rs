@@ -188,8 +188,7 @@ impl<P> Memory<P> {
         self.shard(key)?.entries.peek(key).cloned()
     }
 
-    /// Keeps an entry, unless it is too large. `uses` go on where they are known. With `absent`, an entry that is there
-    /// already stays, and that is told by `false`.
+    /// Keeps an entry, unless it is too large. `uses` go on where they are known.
     pub(crate) fn keep(
         &self,
         key: &Key,
@@ -197,7 +196,33 @@ impl<P> Memory<P> {
         weight: usize,
         uses: Option<u32>,
         now: Timestamp,
-        absent: bool,
+    ) -> bool {
+        self.keep_if(key, entry, weight, uses, now, |_| true)
+    }
+
+    /// Keeps an entry that was read elsewhere, unless there is one already, or it is too large, or `is_current` says that it
+    /// has changed since. That is asked when nobody else can change the entry here.
+    pub(crate) fn bring_up(
+        &self,
+        key: &Key,
+        entry: Resident<P>,
+        weight: usize,
+        now: Timestamp,
+        is_current: impl FnOnce() -> bool,
+    ) -> bool {
+        self.keep_if(key, entry, weight, None, now, |is_there| {
+            !is_there && is_current()
+        })
+    }
+
+    fn keep_if(
+        &self,
+        key: &Key,
+        entry: Resident<P>,
+        weight: usize,
+        uses: Option<u32>,
+        now: Timestamp,
+        may: impl FnOnce(bool) -> bool,
     ) -> bool {
         if !self.fits(weight) {
             return false;
@@ -213,7 +238,7 @@ impl<P> Memory<P> {
             let Some(mut shard) = self.shard(key) else {
                 return false;
             };
-            if absent && shard.entries.peek(key).is_some() {
+            if !may(shard.entries.peek(key).is_some()) {
                 return false;
             }
             let gone = |_: Key, value: Resident<P>, why: Gone| {

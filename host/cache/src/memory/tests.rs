@@ -55,7 +55,7 @@ fn left(strategy: Strategy, trace: &[Do]) -> Vec<u64> {
     for step in trace {
         match step {
             Keep(n, cost, ends) => {
-                assert!(memory.keep(&key(*n), entry(*n, *cost, *ends), 1000, None, at(0), false))
+                assert!(memory.keep(&key(*n), entry(*n, *cost, *ends), 1000, None, at(0)))
             }
             Use(n) => assert!(matches!(memory.look(&key(*n), at(0)), Looked::Hit { .. }), "{n}"),
         }
@@ -133,12 +133,12 @@ fn what_is_over_goes_before_anything_else() {
         let memory = Memory::new(8000, strategy);
         for n in 0..8 {
             let ends = (n == 5).then_some(10);
-            assert!(memory.keep(&key(n), entry(n, 1000, ends), 1000, None, at(0), false));
+            assert!(memory.keep(&key(n), entry(n, 1000, ends), 1000, None, at(0)));
         }
         for _ in 0..9 {
             memory.look(&key(5), at(9));
         }
-        assert!(memory.keep(&key(8), entry(8, 1, None), 1000, None, at(10), false));
+        assert!(memory.keep(&key(8), entry(8, 1, None), 1000, None, at(10)));
         assert!(memory.peek(&key(5)).is_none(), "{strategy}");
         assert_eq!(
             (memory.usage().entries, memory.expired.load(Ordering::Relaxed)),
@@ -151,18 +151,18 @@ fn what_is_over_goes_before_anything_else() {
 fn cache_manager_oversize_is_refused_without_evicting() {
     for (bytes, most) in [(80_000, 10_000), (64 << 20, 8 << 20), (1 << 30, 8 << 20)] {
         let memory = Memory::new(bytes, Strategy::Adaptive);
-        assert!(memory.keep(&key(1), entry(1, 1, None), 1000, None, at(0), false));
+        assert!(memory.keep(&key(1), entry(1, 1, None), 1000, None, at(0)));
         assert!(
-            !memory.keep(&key(2), entry(2, 1, None), most + 1, None, at(0), false),
+            !memory.keep(&key(2), entry(2, 1, None), most + 1, None, at(0)),
             "{bytes}"
         );
         assert!(
-            !memory.keep(&key(1), entry(1, 1, None), most + 1, None, at(0), false),
+            !memory.keep(&key(1), entry(1, 1, None), most + 1, None, at(0)),
             "{bytes}"
         );
         assert_eq!(memory.usage().entries, 1);
         assert!(
-            memory.keep(&key(2), entry(2, 1, None), most, None, at(0), false),
+            memory.keep(&key(2), entry(2, 1, None), most, None, at(0)),
             "{bytes}"
         );
         memory.check();
@@ -172,13 +172,13 @@ fn cache_manager_oversize_is_refused_without_evicting() {
 #[test]
 fn cache_manager_times_are_exact() {
     let memory = Memory::new(8000, Strategy::Lru);
-    assert!(memory.keep(&key(1), entry(1, 1, Some(60)), 1000, None, at(0), false));
+    assert!(memory.keep(&key(1), entry(1, 1, Some(60)), 1000, None, at(0)));
     let nano = Duration::from_nanos(1);
     let hit = |now| matches!(memory.look(&key(1), now), Looked::Hit { .. });
     assert!(hit(at(0)) && hit(at(60) - nano));
     // The clock was set back: nobody knows how much of its time is left.
     assert!(!hit(at(0) - nano));
-    assert!(memory.keep(&key(1), entry(1, 1, Some(60)), 1000, None, at(0), false));
+    assert!(memory.keep(&key(1), entry(1, 1, Some(60)), 1000, None, at(0)));
     assert!(!hit(at(60)));
     assert!(memory.peek(&key(1)).is_none(), "what is over is gone");
 }
@@ -190,7 +190,7 @@ fn run(memory: &Memory<u64>, trace: impl Iterator<Item = (u64, u64)>) -> u64 {
         match memory.look(&key(n), at(0)) {
             Looked::Hit { .. } => hits += 1,
             _ => {
-                memory.keep(&key(n), entry(n, cost, None), 1000, None, at(0), false);
+                memory.keep(&key(n), entry(n, cost, None), 1000, None, at(0));
             }
         }
     }
@@ -277,7 +277,7 @@ fn of_a_large_level_few_keys_are_followed_and_all_parts_change() {
                 match adaptive.look(&key(n), at(0)) {
                     Looked::Hit { .. } => hits += 1,
                     _ => {
-                        adaptive.keep(&key(n), entry(n, 10, None), 16_000, None, at(0), false);
+                        adaptive.keep(&key(n), entry(n, 10, None), 16_000, None, at(0));
                     }
                 }
             }
@@ -323,7 +323,7 @@ proptest! {
         for (n, act) in acts.into_iter().enumerate() {
             match act {
                 Act::Keep(n, size, end) => {
-                    let kept = memory.keep(&key(n), entry(n, size as u64, end), size, None, at(now), false);
+                    let kept = memory.keep(&key(n), entry(n, size as u64, end), size, None, at(now));
                     prop_assert_eq!(kept, size <= 8000);
                     prop_assert!(!kept || memory.peek(&key(n)).is_some());
                 }
