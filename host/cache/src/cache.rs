@@ -262,6 +262,8 @@ impl<P: Payload> Cache<P> {
         let stored = self.try_store(key, payload, about);
         match stored {
             Stored::Both => {}
+            // A level that nobody wants skips nothing.
+            Stored::MemoryOnly(Skip::Off) | Stored::DiskOnly(Skip::Off) => {}
             Stored::MemoryOnly(why) | Stored::DiskOnly(why) | Stored::Skipped(why) => {
                 self.metrics.skipped(why)
             }

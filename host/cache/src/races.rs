@@ -117,7 +117,7 @@ async fn what_was_forgotten_never_comes_back() {
     let writers = (0..KEYS).map(|n| {
         let (cache, least) = (Arc::clone(&cache), Arc::clone(&least));
         tokio::spawn(async move {
-            for version in 0..60_u64 {
+            for version in 0..40_u64 {
                 let text = Text(format!("{version}:{}", "x".repeat(3000)));
                 cache.store(&key(n), text, about("a"));
                 least[n].store(version, Ordering::SeqCst);
@@ -145,7 +145,7 @@ async fn what_was_forgotten_never_comes_back() {
                 for look in 0_usize.. {
                     let n = (look + reader) % KEYS;
                     let bound = least[n].load(Ordering::SeqCst);
-                    if bound >= 59 {
+                    if bound >= 39 {
                         break;
                     }
                     if let Some(found) = cache.find(&key(n)).await {

@@ -76,6 +76,8 @@ pub(crate) struct Keyring {
     keys: BTreeMap<i64, XChaCha20Poly1305>,
     /// The file as it was read: another process may change the key at any time.
     stamp: Option<Stamp>,
+    /// The last key that was looked for in the file in vain, so that it is not read for every row.
+    lost: Option<i64>,
 }
 
 /// By what it is seen that a file is another one.
@@ -185,6 +187,7 @@ impl Keyring {
             current: form.current,
             keys: form.keys.iter().map(cipher).collect(),
             stamp,
+            lost: None,
         }
     }
 
@@ -236,8 +239,15 @@ impl Keyring {
         Ok(())
     }
 
-    pub(crate) fn knows(&self, id: i64) -> bool {
-        self.keys.contains_key(&id)
+    /// Whether a key is not known, and was not looked for in the file as it is.
+    pub(crate) fn is_worth_a_look(&self, id: i64) -> bool {
+        !self.keys.contains_key(&id) && (self.lost != Some(id) || self.is_outdated())
+    }
+
+    /// Reads the file again for a key that is not known.
+    pub(crate) fn reload_for(&mut self, id: i64) {
+        self.reload();
+        self.lost = (!self.keys.contains_key(&id)).then_some(id);
     }
 
     pub(crate) fn current(&self) -> i64 {

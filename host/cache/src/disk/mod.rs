@@ -188,9 +188,7 @@ impl Disk {
             payload: payload.into(),
             keep_uses,
         };
-        let taken = self.inner.queue().put(key, change);
-        if taken {
-            self.inner.wake.notify_all();
+        if self.inner.queued(|queue| queue.put(key, change)) {
             Ok(())
         } else {
             self.remove(&key);
@@ -199,8 +197,7 @@ impl Disk {
     }
 
     pub(crate) fn remove(&self, key: &Key) {
-        self.inner.queue().remove(*key);
-        self.inner.wake.notify_all();
+        self.inner.queued(|queue| queue.remove(*key));
     }
 
     /// Notes uses of an entry, some time later.
@@ -212,8 +209,7 @@ impl Disk {
     /// Removes everything.
     pub(crate) fn clear(&self) {
         self.inner.asked.clear();
-        self.inner.queue().clear();
-        self.inner.wake.notify_all();
+        self.inner.queued(Queue::clear);
     }
 
     /// Counts a call.
@@ -409,14 +405,25 @@ impl Inner {
         self.ring.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Queues something, and wakes the writer if it has something new to wait for: not for each of many changes.
+    fn queued<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
+        let mut queue = self.queue();
+        let before = (queue.waiting().is_urgent(), queue.waiting().is_large());
+        let changed = change(&mut queue);
+        if before != (queue.waiting().is_urgent(), queue.waiting().is_large()) {
+            self.wake.notify_all();
+        }
+        changed
+    }
+
     /// Reads the keys again if one of these is not known: another process may have made it.
-    fn know_keys(&self, ids: impl Iterator<Item = i64>) {
+    fn know_keys(&self, mut ids: impl Iterator<Item = i64>) {
         let unknown = {
             let ring = self.ring();
-            ids.into_iter().any(|id| !ring.knows(id))
+            ids.find(|id| ring.is_worth_a_look(*id))
         };
-        if unknown {
-            self.ring_mut().reload();
+        if let Some(id) = unknown {
+            self.ring_mut().reload_for(id);
         }
     }
 
