@@ -117,7 +117,7 @@ impl Run<'_> {
                 return refused(call, round, Code::InvalidInput, &message);
             }
         };
-        if self.results.any() && call.name == READ_RESULT && !self.is_hidden(READ_RESULT) {
+        if self.results.any() && call.name == READ_RESULT {
             return self.read_result(call, arguments, round);
         }
         if !self.catalogue.is_searched() {
@@ -143,11 +143,6 @@ impl Run<'_> {
             // A model that has learned a name from a search may well call it directly.
             name => self.plan_tool(call, name, arguments, round),
         }
-    }
-
-    /// A plugin's tool of this name is only reached through [`CALL_TOOL`].
-    fn is_hidden(&self, name: &str) -> bool {
-        !self.catalogue.is_searched() && self.catalogue.get(name).is_some()
     }
 
     fn plan_tool(&self, call: &ToolRequest, name: &str, arguments: &Map<String, Value>, round: u32) -> Plan {

@@ -156,7 +156,8 @@ impl<'a> Run<'a> {
             }
             let calls = calls_of(&reply.parts);
             let stop = match reply.stop {
-                StopReason::PauseTurn if !last && !reply.parts.is_empty() => {
+                // Where no further round is left, the next look at the budget ends it.
+                StopReason::PauseTurn if !reply.parts.is_empty() => {
                     self.before = text;
                     self.messages.push(Message::Assistant(reply.parts));
                     continue;
@@ -167,11 +168,12 @@ impl<'a> Run<'a> {
                     self.call_tools(reply.parts).await;
                     continue;
                 }
-                StopReason::PauseTurn => Stop::Budget(Limit::ModelCalls),
                 StopReason::MaxTokens => Stop::MaxTokens,
                 StopReason::Refusal => Stop::Refusal,
                 StopReason::ContextWindow => Stop::ContextWindow,
-                StopReason::ToolUse | StopReason::EndTurn | StopReason::Other => Stop::EndTurn,
+                StopReason::ToolUse | StopReason::EndTurn | StopReason::PauseTurn | StopReason::Other => {
+                    Stop::EndTurn
+                }
             };
             return Ok((self.warn_of_end(stop, &text, !calls.is_empty()), text));
         }

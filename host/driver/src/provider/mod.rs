@@ -86,7 +86,7 @@ pub(crate) fn tools_bytes(tools: &[ToolInfo]) -> usize {
 pub enum StopReason {
     /// It had said what it wanted to say.
     EndTurn,
-    /// It waits for tools.
+    /// It waits for tools. Some servers say [`EndTurn`](StopReason::EndTurn) there: the calls tell.
     ToolUse,
     /// The reply reached [`Request::max_output`].
     MaxTokens,

@@ -1,13 +1,13 @@
 //! Anthropic's protocol, field by field.
 
 use fact_driver::{
-    AnthropicConfig, ApiKey, Budget, Driver, OpenAiConfig, Question, Said, Settings, Stop, SystemPrompt,
-    ToolAnswer, Unwatched,
+    AnthropicConfig, ApiKey, Budget, Driver, Limit, OpenAiConfig, Question, Said, Settings, Stop,
+    SystemPrompt, ToolAnswer, Unwatched,
 };
 use fact_types::Code;
 use serde_json::{Value, json};
 
-use crate::fake::{Fake, Say, TEXT, TWO_TOOLS, anthropic, ask, ask_with, openai, prices, settings};
+use crate::fake::{End, Fake, Say, TEXT, TWO_TOOLS, anthropic, ask, ask_with, openai, prices, settings};
 use crate::tools::{FakeTools, tool};
 
 /// Where `cache_control` stands in a request.
@@ -437,6 +437,28 @@ async fn a_paused_turn_is_sent_back_and_goes_on() {
 }
 
 #[tokio::test]
+async fn a_turn_that_is_paused_for_ever_ends_with_the_budget() {
+    let pause = || reply(&[text("And ")], json!({ "stop_reason": "pause_turn" }));
+    let fake = Fake::start((0..9).map(|_| pause())).await;
+    let turn = ask(fake.anthropic(), &FakeTools::sql()).await.unwrap();
+    assert_eq!(
+        (turn.stop, turn.model_calls),
+        (Stop::Budget(Limit::ModelCalls), 7)
+    );
+    assert_eq!(turn.text, "And ".repeat(7));
+    assert_eq!(fake.seen().len(), 7);
+}
+
+#[tokio::test]
+async fn nothing_after_the_end_of_a_reply_matters() {
+    let fake = Fake::start([Say::events(format!("{TEXT}data: nonsense\n\n")).end(End::Hang)]).await;
+    let turn = ask(fake.anthropic(), &FakeTools::sql()).await.unwrap();
+    assert!(turn.is_answer());
+    // And nobody waits for it.
+    fake.closed().await;
+}
+
+#[tokio::test]
 async fn a_plain_json_reply_is_taken_too() {
     let whole = |content: Value, stop: &str| {
         Say::json(
@@ -449,7 +471,7 @@ async fn a_plain_json_reply_is_taken_too() {
     };
     let fake = Fake::start([
         whole(
-            json!([text("Hm."), { "type": "tool_use", "id": "t", "name": "sql_query", "input": { "quarter": "Q1" } }]),
+            json!([text(" \n"), { "type": "tool_use", "id": "t", "name": "sql_query", "input": { "quarter": "Q1" } }]),
             "tool_use",
         ),
         whole(json!([text("68.5 bn.")]), "end_turn"),
@@ -462,6 +484,10 @@ async fn a_plain_json_reply_is_taken_too() {
         *tools.calls.lock().unwrap(),
         [("sql_query".to_owned(), json!({ "quarter": "Q1" }))]
     );
+    // The API would refuse the blank text, though it came from there.
+    let echoed = fake.bodies()[1]["messages"][1]["content"].clone();
+    assert_eq!(echoed.as_array().unwrap().len(), 1);
+    assert_eq!(echoed[0]["type"], "tool_use");
 }
 
 /// A call whose arguments come in one piece.

@@ -205,7 +205,81 @@ async fn a_stream_that_breaks_after_the_first_word_is_not() {
         .to_owned();
     let fake = Fake::start([Say::events(beginning), Say::events(OPENAI_TEXT)]).await;
     let failure = ask(fake.openai(), &FakeTools::sql()).await.unwrap_err();
-    assert_eq!(failure.turn.unwrap().text, "Q1 was 68.5 bn");
+    let turn = failure.turn.unwrap();
+    assert_eq!(
+        (turn.text.as_str(), turn.usage_complete),
+        ("Q1 was 68.5 bn", false)
+    );
+    // Nothing was counted; the budget has the whole request for it.
+    assert!(turn.left.tokens.unwrap() < 200_000 - 300);
+}
+
+#[tokio::test]
+async fn errors_within_a_stream_mean_what_their_status_would() {
+    let anthropic_says =
+        |kind: &str| json!({ "type": "error", "error": { "type": kind, "message": "Told." } });
+    let openai_says =
+        |code: Value, kind: &str| json!({ "error": { "message": "Told.", "code": code, "type": kind } });
+    for (event, openai, code, asked) in [
+        (anthropic_says("overloaded_error"), false, Code::Unavailable, 4),
+        (anthropic_says("rate_limit_error"), false, Code::Unavailable, 4),
+        (anthropic_says("api_error"), false, Code::Unavailable, 4),
+        (anthropic_says("timeout_error"), false, Code::Unavailable, 4),
+        (anthropic_says("authentication_error"), false, Code::Config, 1),
+        (anthropic_says("permission_error"), false, Code::Config, 1),
+        (anthropic_says("not_found_error"), false, Code::Config, 1),
+        (anthropic_says("billing_error"), false, Code::Unavailable, 1),
+        (anthropic_says("request_too_large"), false, Code::InvalidInput, 1),
+        (
+            anthropic_says("invalid_request_error"),
+            false,
+            Code::InvalidInput,
+            1,
+        ),
+        (openai_says(json!(429), ""), true, Code::Unavailable, 4),
+        (openai_says(json!(401), ""), true, Code::Config, 1),
+        (
+            openai_says(json!("rate_limit_exceeded"), ""),
+            true,
+            Code::Unavailable,
+            4,
+        ),
+        (
+            openai_says(Value::Null, "server_error"),
+            true,
+            Code::Unavailable,
+            4,
+        ),
+        (
+            openai_says(json!("insufficient_quota"), ""),
+            true,
+            Code::Unavailable,
+            1,
+        ),
+        (openai_says(json!("invalid_api_key"), ""), true, Code::Config, 1),
+        (openai_says(json!("model_not_found"), ""), true, Code::Config, 1),
+        (
+            openai_says(json!("context_length_exceeded"), ""),
+            true,
+            Code::InvalidInput,
+            1,
+        ),
+    ] {
+        // As an event, and as the whole of a reply whose status is a good one.
+        for say in [Say::events(format!("data: {event}\n\n")), Say::json(200, &event)] {
+            let fake = Fake::start((0..4).map(|_| say.clone())).await;
+            let provider = if openai { fake.openai() } else { fake.anthropic() };
+            let failure = ask(provider, &FakeTools::sql()).await.unwrap_err();
+            assert_eq!((failure.error.code, fake.seen().len()), (code, asked), "{event}");
+            // What is said of a key may hold some of it.
+            let about_key = failure.error.message.contains("API key");
+            assert_eq!(
+                failure.error.message.contains("It says: Told."),
+                !about_key,
+                "{event}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

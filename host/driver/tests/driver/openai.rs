@@ -162,6 +162,20 @@ async fn calls_in_the_forms_of_several_servers() {
             ],
             vec![Some("1"), Some("2")],
         ),
+        (
+            "empty ids and names after the first piece",
+            vec![
+                piece(
+                    json!([{ "index": 0, "id": "1", "function": { "name": "sql_query", "arguments": "{\"quarter\"" } }]),
+                ),
+                piece(json!([{ "index": 0, "id": "", "function": { "name": "", "arguments": ":\"Q1\"}" } }])),
+                piece(
+                    json!([{ "index": 1, "id": "2", "function": { "name": "sql_query", "arguments": null } }]),
+                ),
+                end("tool_calls"),
+            ],
+            vec![Some("1"), Some("2")],
+        ),
     ] {
         let fake = Fake::start([chunks(&choices), Say::events(OPENAI_TEXT)]).await;
         let tools = FakeTools::sql();

@@ -119,7 +119,9 @@ impl Tools for FakeTools {
 
     fn search(&self, query: &str, limit: usize) -> Vec<ToolInfo> {
         let hits = self.list.iter().filter(|tool| tool.description.contains(query));
-        hits.take(limit).cloned().collect()
+        // One that this caller may not call, as an index that is out of date has it.
+        let stale = tool("sql_drop", query);
+        hits.take(limit).cloned().chain([stale]).collect()
     }
 }
 

@@ -135,10 +135,6 @@ impl Assembly for Completion {
             "content_filter" => StopReason::Refusal,
             _ => StopReason::Other,
         };
-        // Some servers say `stop` after calls.
-        if !self.calls.is_empty() && stop == StopReason::EndTurn {
-            stop = StopReason::ToolUse;
-        }
         if !self.refusal.is_empty() {
             stop = StopReason::Refusal;
         }
@@ -223,11 +219,11 @@ impl Completion {
             });
         }
         let call = self.calls.get_mut(at).ok_or(Trouble::Malformed)?;
-        // Some servers repeat id and name with every piece.
-        if let Some(id) = id.filter(|_| call.id.is_empty()) {
+        // Some servers repeat id and name with every piece, and some then leave them empty.
+        if let Some(id) = id {
             call.id = id;
         }
-        if let Some(name) = piece.function.name.filter(|_| call.name.is_empty()) {
+        if let Some(name) = piece.function.name.filter(|name| !name.is_empty()) {
             call.name = name;
         }
         match piece.function.arguments {
