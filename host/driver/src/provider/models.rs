@@ -14,30 +14,38 @@ struct Known {
     prices: Option<Prices>,
 }
 
-/// Anthropic's models.
+/// Anthropic's models, as of November 2026.
 ///
 /// Smallest cacheable prompt: <https://platform.claude.com/docs/en/build-with-claude/prompt-caching>, "Cache limitations".
-/// Prices: <https://platform.claude.com/docs/en/about-claude/pricing>, "Model pricing". Both as of November 2026. For the
-/// 5.5 models the sources seen do not agree (one of them also has a price that depends on the request's length), so their
-/// prices are left to the configuration.
+/// Prices: <https://platform.claude.com/docs/en/about-claude/pricing>, "Model pricing": input, output, and what reading from
+/// the cache costs. Writing to it for five minutes costs a quarter more than the input, with every model.
 const ANTHROPIC: &[Known] = &[
-    anthropic("claude-fable-5", 512, 10_000, 50_000),
-    anthropic("claude-mythos-5", 512, 10_000, 50_000),
-    anthropic("claude-opus-5", 512, 5_000, 25_000),
-    anthropic("claude-opus-4-8", 1024, 5_000, 25_000),
-    // Older editions of the page have 4,096.
-    anthropic("claude-opus-4-7", 2048, 5_000, 25_000),
-    anthropic("claude-opus-4-6", 4096, 5_000, 25_000),
-    anthropic("claude-opus-4-5", 4096, 5_000, 25_000),
-    anthropic("claude-opus-4-1", 1024, 15_000, 75_000),
-    anthropic("claude-opus-4", 1024, 15_000, 75_000),
-    anthropic("claude-sonnet-5", 1024, 2_000, 10_000),
-    anthropic("claude-sonnet-4-6", 1024, 3_000, 15_000),
-    anthropic("claude-sonnet-4-5", 1024, 3_000, 15_000),
-    anthropic("claude-sonnet-4", 1024, 3_000, 15_000),
-    anthropic("claude-3-7-sonnet", 1024, 3_000, 15_000),
-    anthropic("claude-haiku-4-5", 4096, 1_000, 5_000),
-    anthropic("claude-3-5-haiku", 2048, 800, 4_000),
+    anthropic("claude-fable-5-1", 512, 10_000, 50_000, 250),
+    anthropic("claude-mythos-5-1", 512, 10_000, 50_000, 250),
+    anthropic("claude-fable-5", 512, 10_000, 50_000, 1_000),
+    anthropic("claude-mythos-5", 512, 10_000, 50_000, 1_000),
+    anthropic("claude-opus-5-5", 512, 4_000, 20_000, 200),
+    anthropic("claude-opus-5", 512, 5_000, 25_000, 500),
+    anthropic("claude-opus-4-8", 1024, 5_000, 25_000, 500),
+    anthropic("claude-opus-4-7", 2048, 5_000, 25_000, 500),
+    anthropic("claude-opus-4-6", 4096, 5_000, 25_000, 500),
+    anthropic("claude-opus-4-5", 4096, 5_000, 25_000, 500),
+    anthropic("claude-opus-4-1", 1024, 15_000, 75_000, 1_500),
+    anthropic("claude-opus-4", 1024, 15_000, 75_000, 1_500),
+    anthropic("claude-sonnet-5-5", 512, 2_000, 10_000, 100),
+    anthropic("claude-sonnet-5", 1024, 2_000, 10_000, 200),
+    anthropic("claude-sonnet-4-6", 1024, 3_000, 15_000, 300),
+    anthropic("claude-sonnet-4-5", 1024, 3_000, 15_000, 300),
+    anthropic("claude-sonnet-4", 1024, 3_000, 15_000, 300),
+    anthropic("claude-3-7-sonnet", 1024, 3_000, 15_000, 300),
+    // Its price depends on the length of each request, which this table can't say.
+    Known {
+        model: "claude-haiku-5-5",
+        cache_min: Some(512),
+        prices: None,
+    },
+    anthropic("claude-haiku-4-5", 4096, 1_000, 5_000, 100),
+    anthropic("claude-3-5-haiku", 2048, 800, 4_000, 80),
 ];
 
 /// OpenAI's models, by <https://developers.openai.com/api/docs/pricing> as of November 2026: those of one price for every
@@ -54,16 +62,15 @@ const OPENAI: &[Known] = &[
 /// The largest of the smallest cacheable beginnings, for models that are not in the table.
 const CACHE_MIN_UNKNOWN: u64 = 4096;
 
-/// Prices in thousandths of a dollar for a million tokens. All of these models have the same ratios: reading from the cache
-/// costs a tenth of the input's price, writing to it for five minutes a quarter more than that price.
-const fn anthropic(model: &'static str, cache_min: u64, input: u64, output: u64) -> Known {
+/// Prices in thousandths of a dollar for a million tokens.
+const fn anthropic(model: &'static str, cache_min: u64, input: u64, output: u64, cached: u64) -> Known {
     Known {
         model,
         cache_min: Some(cache_min),
         prices: Some(Prices {
             input: Rate::milli(input),
             output: Rate::milli(output),
-            cache_read: Some(Rate::milli(input / 10)),
+            cache_read: Some(Rate::milli(cached)),
             cache_write: Some(Rate::milli(input + input / 4)),
         }),
     }
@@ -126,13 +133,18 @@ mod tests {
             ("claude-haiku-4-5-20251001", 4096),
             ("claude-3-5-haiku-latest", 2048),
             ("claude-opus-5", 512),
-            ("claude-opus-5-5", CACHE_MIN_UNKNOWN),
+            ("claude-opus-5-5", 512),
+            ("claude-haiku-5-5", 512),
             ("claude-opus-5-preview", CACHE_MIN_UNKNOWN),
             ("llama3", CACHE_MIN_UNKNOWN),
         ] {
             assert_eq!(cache_min(model), cache, "{model}");
         }
-        assert!(anthropic_prices("claude-sonnet-5-5").is_none());
+        assert!(anthropic_prices("claude-haiku-5-5").is_none());
+        assert_ne!(
+            anthropic_prices("claude-sonnet-5-5"),
+            anthropic_prices("claude-sonnet-5")
+        );
         assert!(openai_prices("gpt-5-mini-2025-08-07").is_some());
         assert!(openai_prices("gpt-5-nano").is_none());
         assert!(openai_prices("claude-opus-5").is_none());

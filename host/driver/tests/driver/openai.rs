@@ -224,6 +224,46 @@ async fn every_reason_to_stop() {
 }
 
 #[tokio::test]
+async fn counts_that_make_no_sense_are_kept_within_the_whole() {
+    for (details, input, write, read) in [
+        (json!(null), 100, 0, 0),
+        (
+            json!({ "cached_tokens": 60, "cache_write_tokens": 30 }),
+            10,
+            30,
+            60,
+        ),
+        (
+            json!({ "cached_tokens": 60, "cache_write_tokens": 70 }),
+            0,
+            40,
+            60,
+        ),
+        (
+            json!({ "cached_tokens": 600, "cache_write_tokens": null }),
+            0,
+            0,
+            100,
+        ),
+    ] {
+        let fake = Fake::start([Say::json(
+            200,
+            json!({
+                "choices": [{ "message": { "content": "Yes." }, "finish_reason": "stop" }],
+                "usage": { "prompt_tokens": 100, "completion_tokens": 4, "prompt_tokens_details": details },
+            }),
+        )])
+        .await;
+        let usage = ask(fake.openai(), &FakeTools::sql()).await.unwrap().usage;
+        assert_eq!(
+            (usage.input, usage.cache_write, usage.cache_read),
+            (input, write, read)
+        );
+        assert_eq!(usage.total(), 104);
+    }
+}
+
+#[tokio::test]
 async fn a_plain_json_reply_is_taken_too() {
     let whole = |message: Value, reason: &str| {
         Say::json(

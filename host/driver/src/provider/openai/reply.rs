@@ -70,10 +70,13 @@ struct Counts {
     prompt_tokens_details: Option<Details>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
 struct Details {
     #[serde(default)]
     cached_tokens: Option<u64>,
+    /// Newer models take a price of its own for these.
+    #[serde(default)]
+    cache_write_tokens: Option<u64>,
 }
 
 /// Servers write `null` for what they leave out.
@@ -162,14 +165,15 @@ impl Assembly for Completion {
 
     fn usage(&self) -> Option<Usage> {
         let counts = self.counts?;
-        let cached = counts
-            .prompt_tokens_details
-            .and_then(|details| details.cached_tokens)
-            .unwrap_or(0);
+        let details = counts.prompt_tokens_details.unwrap_or_default();
+        // The prompt's count holds the other two, unlike the counts here.
+        let cache_read = details.cached_tokens.unwrap_or(0).min(counts.prompt_tokens);
+        let rest = counts.prompt_tokens - cache_read;
+        let cache_write = details.cache_write_tokens.unwrap_or(0).min(rest);
         Some(Usage {
-            input: counts.prompt_tokens.saturating_sub(cached),
-            cache_write: 0,
-            cache_read: cached.min(counts.prompt_tokens),
+            input: rest - cache_write,
+            cache_write,
+            cache_read,
             output: counts.completion_tokens,
         })
     }
