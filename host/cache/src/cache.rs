@@ -30,7 +30,7 @@ pub struct Cache<P> {
     asked: Counting,
     flights: Flights,
     metrics: Metrics,
-    changes: Changes,
+    pub(crate) changes: Changes,
 }
 
 /// Counts changes, so that what was read from the disk before one is not brought into memory after it: whoever changes a key
@@ -38,7 +38,7 @@ pub struct Cache<P> {
 /// only if the count has not moved, which is asked under the lock of the memory. Keys share counts, so now and then an entry
 /// is not brought up without need.
 #[derive(Debug)]
-struct Changes([AtomicU64; 64]);
+pub(crate) struct Changes([AtomicU64; 64]);
 
 impl Changes {
     fn of(&self, key: &Key) -> &AtomicU64 {
@@ -46,7 +46,7 @@ impl Changes {
         // Not the digits that choose the shard.
         self.0.get((key.spread() >> 8) % self.0.len()).unwrap_or(first)
     }
-    fn count(&self, key: &Key) {
+    pub(crate) fn count(&self, key: &Key) {
         self.of(key).fetch_add(1, Ordering::SeqCst);
     }
     fn count_all(&self) {
@@ -54,8 +54,13 @@ impl Changes {
             count.fetch_add(1, Ordering::SeqCst);
         }
     }
-    fn so_far(&self, key: &Key) -> u64 {
+    pub(crate) fn so_far(&self, key: &Key) -> u64 {
         self.of(key).load(Ordering::SeqCst)
+    }
+    /// All counts as they are now.
+    pub(crate) fn now(&self) -> Self {
+        let now = |count: &AtomicU64| AtomicU64::new(count.load(Ordering::SeqCst));
+        Changes(self.0.each_ref().map(now))
     }
 }
 
@@ -203,36 +208,36 @@ impl<P: Payload> Cache<P> {
         if !self.config.enabled {
             return None;
         }
+        let seen = self.changes.so_far(key);
         match self.memory.look(key, self.now()) {
             Looked::Hit { entry, note } => {
                 if let (Some(more), Ok(disk)) = (note, &self.disk) {
                     disk.used(key, more);
                 }
-                Some(entry.record.found(&entry.payload, Level::Memory))
+                Some(entry.record.found(&entry.payload, Level::Memory, seen))
             }
             Looked::Over => {
                 self.remove(key);
                 None
             }
-            Looked::Miss => self.find_on_disk(key).await,
+            Looked::Miss => self.find_on_disk(key, seen).await,
         }
     }
 
     /// As [`find`](Self::find), but without a trace: nothing is counted as used, and nothing moves to another level.
     pub async fn probe(&self, key: &Key) -> Option<Found<P>> {
-        let now = self.now();
+        let (now, seen) = (self.now(), self.changes.so_far(key));
         if let Some(entry) = self.memory.peek(key) {
             let over = entry.record.is_over(now);
-            return (!over).then(|| entry.record.found(&entry.payload, Level::Memory));
+            return (!over).then(|| entry.record.found(&entry.payload, Level::Memory, seen));
         }
         let opened = self.disk.as_ref().ok()?.find(key).await?;
         let payload = P::decode(&opened.payload).filter(|_| !opened.record.is_over(now))?;
-        Some(opened.record.found(&Arc::new(payload), Level::Disk))
+        Some(opened.record.found(&Arc::new(payload), Level::Disk, seen))
     }
 
-    async fn find_on_disk(&self, key: &Key) -> Option<Found<P>> {
+    async fn find_on_disk(&self, key: &Key, seen: u64) -> Option<Found<P>> {
         let disk = self.disk.as_ref().ok()?;
-        let before = self.changes.so_far(key);
         let opened = disk.find(key).await?;
         let now = self.now();
         if opened.record.is_over(now) {
@@ -251,9 +256,9 @@ impl<P: Payload> Cache<P> {
             noted: now.as_millisecond(),
             unnoted: 0,
         };
-        let found = entry.record.found(&entry.payload, Level::Disk);
+        let found = entry.record.found(&entry.payload, Level::Disk, seen);
         self.memory
-            .bring_up(key, entry, weight, now, || self.changes.so_far(key) == before);
+            .bring_up(key, entry, weight, now, || self.changes.so_far(key) == seen);
         Some(found)
     }
 
@@ -298,20 +303,20 @@ impl<P: Payload> Cache<P> {
         self.keep(key, payload, encoded, record, None)
     }
 
-    /// Puts the same result, proven anew, in the place of what is there: its age and its uses go on. Does nothing where nothing
-    /// is in memory (what is found is, unless it is too large), or where another result was stored meanwhile.
-    pub fn refresh(&self, key: &Key, payload: P) {
-        let before = self.changes.so_far(key);
-        let (Some(entry), uses) = (self.memory.peek(key), self.memory.uses(key)) else {
-            return;
-        };
+    /// Puts the same result, proven anew, in the place of the one that was found: its age and its uses go on. Does nothing where
+    /// something was stored or removed meanwhile.
+    pub fn refresh(&self, key: &Key, found: &Found<P>, payload: P) {
         let encoded = payload.encode();
         let record = Record {
+            key: *key,
+            about: Arc::clone(&found.about),
+            created: found.created,
+            expires: found.expires,
             checksum: checksum(&encoded),
-            ..Record::clone(&entry.record)
         };
-        if self.changes.so_far(key) == before {
-            self.keep(key, payload, encoded, record, Some(uses.unwrap_or(1)));
+        if self.changes.so_far(key) == found.seen {
+            let uses = self.memory.uses(key).unwrap_or(1);
+            self.keep(key, payload, encoded, record, Some(uses));
         }
     }
 
@@ -356,7 +361,21 @@ impl<P: Payload> Cache<P> {
         (self.config.disk.bytes() / 8).min(ENTRY_MAX)
     }
 
-    /// Removes an entry from every level.
+    /// Removes the entry that was found from every level, unless something was stored or removed meanwhile: of many who find
+    /// an entry stale at the same time, the slower ones would remove what the first has stored since.
+    pub fn forget_found(&self, key: &Key, found: &Found<P>, why: Why) {
+        self.forget_seen(key, found.seen, why);
+    }
+
+    pub(crate) fn forget_seen(&self, key: &Key, seen: u64, why: Why) -> bool {
+        let current = self.changes.so_far(key) == seen;
+        if current {
+            self.forget(key, why);
+        }
+        current
+    }
+
+    /// Removes an entry from every level, whatever it is.
     pub fn forget(&self, key: &Key, why: Why) {
         match why {
             Why::Stale => add(&self.metrics.forgotten_stale, 1),

@@ -88,6 +88,8 @@ pub struct Found<P> {
     pub expires: Option<Timestamp>,
     /// Where it was found.
     pub level: Level,
+    /// How much had changed when it was found: see [`crate::Cache::forget_found`].
+    pub(crate) seen: u64,
 }
 
 impl<P> Clone for Found<P> {
@@ -98,6 +100,7 @@ impl<P> Clone for Found<P> {
             created: self.created,
             expires: self.expires,
             level: self.level,
+            seen: self.seen,
         }
     }
 }
@@ -180,13 +183,14 @@ impl Record {
             .is_some_and(|expires| now >= expires || now < self.created)
     }
 
-    pub(crate) fn found<P>(&self, payload: &Arc<P>, level: Level) -> Found<P> {
+    pub(crate) fn found<P>(&self, payload: &Arc<P>, level: Level, seen: u64) -> Found<P> {
         Found {
             payload: Arc::clone(payload),
             about: Arc::clone(&self.about),
             created: self.created,
             expires: self.expires,
             level,
+            seen,
         }
     }
 }

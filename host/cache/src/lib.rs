@@ -2,7 +2,7 @@
 //!
 //! The cache knows entries: keys, bounds, ages, places. It knows nothing of tools, and nothing of how it is decided that a
 //! result is still true: the caller finds an entry, looks at what the result was read from, and either uses it, proves it
-//! anew ([`Cache::refresh`]) or forgets it. So nothing here is about soundness, except that what is found is exactly what was
+//! anew ([`Cache::refresh`]) or forgets it ([`Cache::forget_found`]). So nothing here is about soundness, except that what is found is exactly what was
 //! stored under that key: that much is checked, by encryption that binds each entry on disk to its place.
 //!
 //! It fails open: whatever is wrong with it, a caller gets a miss and never an error, and [`Stored`] and

@@ -70,9 +70,8 @@ proptest! {
                         prop_assert_eq!(found, expected.map(|(text, _)| text.clone()));
                     }
                     Act::Refresh(n, size) => {
-                        let in_memory = cache.probe(&key(n)).await.is_some_and(|found| found.level == Level::Memory);
-                        if in_memory {
-                            cache.refresh(&key(n), value(size));
+                        if let Some(found) = cache.find(&key(n)).await {
+                            cache.refresh(&key(n), &found, value(size));
                             model.entry(n).and_modify(|(text, _)| *text = value(size));
                         }
                     }

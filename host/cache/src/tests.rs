@@ -153,15 +153,28 @@ async fn the_same_result_proven_anew_keeps_its_age() {
     cache.flush().await.unwrap();
     let before = cache.find(&key(1)).await.unwrap();
     world.clock.advance(Duration::from_secs(10));
-    cache.refresh(&key(1), text(7));
-    cache.refresh(&key(2), text(7));
+    cache.refresh(&key(1), &before, text(7));
     cache.flush().await.unwrap();
     for cache in [&cache, &world.open()] {
         let now = cache.find(&key(1)).await.unwrap();
         assert_eq!(now.payload.as_ref(), &text(7));
         assert_eq!((now.created, now.expires), (before.created, before.expires));
-        assert_eq!(found(cache, 2).await, None);
     }
+    // What was stored meanwhile is newer than what was found, and stays.
+    let old = cache.find(&key(1)).await.unwrap();
+    cache.store(&key(1), text(8), about("a"));
+    cache.refresh(&key(1), &old, text(9));
+    cache.forget_found(&key(1), &old, Why::Stale);
+    assert_eq!(found(&cache, 1).await, Some((text(8), Level::Memory)));
+    let new = cache.find(&key(1)).await.unwrap();
+    cache.forget_found(&key(1), &new, Why::Stale);
+    assert_eq!(found(&cache, 1).await, None);
+    cache.refresh(&key(1), &new, text(9));
+    assert_eq!(
+        found(&cache, 1).await,
+        None,
+        "what was removed does not come back"
+    );
 }
 
 #[tokio::test]

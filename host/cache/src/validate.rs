@@ -8,7 +8,7 @@
 //! form than today's does not open, since the form is a part of its seal. Nothing here counts as traffic or as a use.
 
 use crate::Key;
-use crate::cache::{Cache, DiskProblem};
+use crate::cache::{Cache, Changes, DiskProblem};
 use crate::disk::Bad;
 use crate::entry::{Found, Level, Payload, Record, Why, checksum};
 use crate::survey::SOME;
@@ -273,6 +273,7 @@ impl<P: Payload> Cache<P> {
             removed: 0,
         };
         let mut asked = HashSet::new();
+        let seen = self.changes.now();
         for (key, entry, uses) in self.memory.all() {
             round.checked += 1;
             let bytes = entry.payload.weight();
@@ -281,15 +282,18 @@ impl<P: Payload> Cache<P> {
                 issues.push(Issue::Mismatch);
             } else if depth >= Depth::Comprehensive {
                 asked.insert(key);
-                let found = entry.record.found(&entry.payload, Level::Memory);
+                let found = entry
+                    .record
+                    .found(&entry.payload, Level::Memory, seen.so_far(&key));
                 if still_true(key, found).await == Truth::Stale {
                     issues.push(Issue::Stale);
                 }
             }
             if judge(&mut round, Some(&entry.record), Level::Memory, &issues) && repair {
-                round.removed += 1;
-                self.forget(&key, why(&issues));
-                if round.removed.is_multiple_of(SOME as u64) {
+                // What was stored meanwhile is another entry.
+                let gone = self.remove_as_seen(&key, &seen, &issues);
+                round.removed += u64::from(gone);
+                if gone && round.removed.is_multiple_of(SOME as u64) {
                     self.flush().await?;
                 }
             }
@@ -297,6 +301,16 @@ impl<P: Payload> Cache<P> {
         self.look_through_disk(&mut round, repair, &asked, still_true)
             .await?;
         Ok(report(round, repair))
+    }
+
+    /// Removes an entry if nothing else than this changed since `seen`.
+    fn remove_as_seen(&self, key: &Key, seen: &Changes, issues: &[Issue]) -> bool {
+        let gone = self.forget_seen(key, seen.so_far(key), why(issues));
+        if gone {
+            // This very removal counts for the others too.
+            seen.count(key);
+        }
+        gone
     }
 
     async fn look_through_disk<F>(
@@ -314,7 +328,11 @@ impl<P: Payload> Cache<P> {
         };
         disk.flush().await?;
         let mut after = 0;
-        while let Some((last, rows)) = disk.page(after).await? {
+        loop {
+            let seen = self.changes.now();
+            let Some((last, rows)) = disk.page(after).await? else {
+                return Ok(());
+            };
             after = last;
             let mut remove = Vec::new();
             for (row, opened) in rows {
@@ -340,7 +358,8 @@ impl<P: Payload> Cache<P> {
                         // On both levels it is the same result: it is asked about once.
                         Some(_) if asked.contains(&record.key) => {}
                         Some(payload) => {
-                            let found = record.found(&Arc::new(payload), Level::Disk);
+                            let found =
+                                record.found(&Arc::new(payload), Level::Disk, seen.so_far(&record.key));
                             if still_true(record.key, found).await == Truth::Stale {
                                 issues.push(Issue::Stale);
                             }
@@ -348,8 +367,8 @@ impl<P: Payload> Cache<P> {
                     }
                 }
                 if judge(round, Some(record), Level::Disk, &issues) && repair {
-                    round.removed += 1;
-                    self.forget(&record.key, why(&issues));
+                    let gone = self.remove_as_seen(&record.key, &seen, &issues);
+                    round.removed += u64::from(gone);
                 }
             }
             if repair && !remove.is_empty() {
@@ -358,7 +377,6 @@ impl<P: Payload> Cache<P> {
             }
             disk.flush().await?;
         }
-        Ok(())
     }
 }
 

@@ -184,11 +184,11 @@ impl Host {
                     trace: trace.clone(),
                     ..Kept::clone(&found.payload)
                 };
-                cache.refresh(key, renewed);
+                cache.refresh(key, &found, renewed);
                 Some(trace)
             }
             Proof::Stale(why) => {
-                cache.forget(key, Why::Stale);
+                cache.forget_found(key, &found, Why::Stale);
                 seat.stale = Some(why);
                 return None;
             }

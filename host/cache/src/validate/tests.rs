@@ -239,6 +239,45 @@ async fn cache_validation_the_future_and_what_does_not_decode() {
 }
 
 #[tokio::test]
+async fn cache_validation_repairs_all_of_many() {
+    for on_disk in [true, false] {
+        let world = filled(700).await;
+        let mut config = world.config.clone();
+        if !on_disk {
+            config.disk = ByteSize(0);
+        }
+        let cache = World { config, ..world }.open();
+        if !on_disk {
+            for n in 0..700 {
+                cache.store(&key(n), text(n), about("a"));
+            }
+        }
+        let stale = async |_: Key, _: Found<Text>| Truth::Stale;
+        let repaired = cache.repair(Depth::Comprehensive, stale).await.unwrap();
+        assert_eq!((repaired.checked, repaired.removed), (700, 700), "{on_disk}");
+        assert_eq!(
+            cache.validate(Depth::Basic, all_true).await.unwrap().status,
+            Status::Empty
+        );
+    }
+}
+
+#[tokio::test]
+async fn cache_validation_keeps_what_is_stored_while_it_looks() {
+    let world = filled(10).await;
+    let cache = world.open();
+    let renew = async |this: Key, _: Found<Text>| {
+        cache.store(&this, text(77), about("a"));
+        Truth::Stale
+    };
+    assert_eq!(
+        cache.repair(Depth::Comprehensive, renew).await.unwrap().removed,
+        0
+    );
+    assert_eq!(cache.find(&key(3)).await.unwrap().payload.as_ref(), &text(77));
+}
+
+#[tokio::test]
 async fn what_is_told_is_bounded() {
     let mut world = World::new();
     world.config.disk = ByteSize(0);
