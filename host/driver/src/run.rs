@@ -313,6 +313,8 @@ impl<'a> Run<'a> {
 
     /// Counts a model call: what the provider says, or what it must have been.
     fn count(&mut self, bytes: usize, estimated: u64, usage: Option<Usage>, whole: bool) {
+        // No request has no tokens: some servers write zeros where they do not count.
+        let usage = usage.filter(|usage| usage.prompt() > 0);
         let heard = self.estimate.tokens(self.heard_bytes());
         let mut counted = usage.unwrap_or(Usage {
             input: estimated,

@@ -226,6 +226,28 @@ async fn a_reply_that_the_budget_cuts_says_so() {
 }
 
 #[tokio::test]
+async fn a_server_that_counts_nothing_has_a_budget_all_the_same() {
+    let body = |usage: Value| {
+        Say::json(
+            200,
+            json!({ "content": [{ "type": "text", "text": "Yes." }], "stop_reason": "end_turn", "usage": usage }),
+        )
+    };
+    for usage in [
+        Value::Null,
+        json!({}),
+        json!({ "input_tokens": 0, "output_tokens": 0 }),
+    ] {
+        let fake = Fake::start([body(usage.clone())]).await;
+        let mut config = fake.anthropic_config();
+        config.prices = Some(prices());
+        let turn = ask(anthropic(config), &FakeTools::sql()).await.unwrap();
+        assert_eq!((turn.usage_complete, turn.cost), (false, None), "{usage}");
+        assert!(turn.left.tokens.unwrap() < 199_800, "{usage}");
+    }
+}
+
+#[tokio::test]
 async fn time_ends_a_model_that_hangs() {
     let at = TEXT.find("event: a_later_invention").unwrap();
     let fake = Fake::start([Say::events(&TEXT[..at]).end(End::Hang)]).await;
