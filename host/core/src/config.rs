@@ -32,6 +32,10 @@ pub struct Config {
     pub limits: Limits,
     /// How results are kept.
     pub cache: CacheConfig,
+    /// Who answers questions that no template answers.
+    pub model: ModelConfig,
+    /// Files of templates for questions, besides the built-in ones.
+    pub templates: Vec<PathBuf>,
     /// How requests leave the host.
     pub http: HttpConfig,
     /// Databases that plugins can be granted, by name.
@@ -43,6 +47,68 @@ pub struct Config {
     /// memory of that is limited. No setting: whoever builds the host knows.
     #[serde(skip)]
     pub compiler: Option<PathBuf>,
+}
+
+/// Who answers questions that no template answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelProvider {
+    /// Nobody: whoever asks is told what can be asked.
+    #[default]
+    Templates,
+    /// A model behind Anthropic's Messages API.
+    Anthropic,
+    /// A model behind chat completions as OpenAI has them, which many local servers speak.
+    OpenAi,
+}
+
+/// The model, and what one question may cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelConfig {
+    /// Who runs it.
+    pub provider: ModelProvider,
+    /// Its name, as the provider has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Where its API is, instead of the provider's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// That may be an address that is not public.
+    pub private: bool,
+    /// The environment variable that holds the key. None: the provider's usual one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key_env: Option<String>,
+    /// Most tokens of one reply.
+    pub max_output: u32,
+    /// Most tokens of one question, requests and replies together.
+    pub max_tokens: u64,
+    /// Most replies of the model to one question.
+    pub max_calls: u32,
+    /// Most dollars for one question. None: no bound but that of the tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_dollars: Option<f64>,
+    /// Longest time for one question.
+    pub max_time: Span,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        ModelConfig {
+            provider: ModelProvider::default(),
+            name: None,
+            base_url: None,
+            private: false,
+            api_key_env: None,
+            max_output: 4096,
+            // What a whole context of most models has.
+            max_tokens: 200_000,
+            // A call, a round or two of tools, and an answer; a model that is not done after seven goes in circles.
+            max_calls: 7,
+            max_dollars: None,
+            max_time: Span::secs(120),
+        }
+    }
 }
 
 /// What is logged, and how.
@@ -125,6 +191,8 @@ impl Default for Config {
             install: InstallConfig::default(),
             limits: Limits::default(),
             cache: CacheConfig::default(),
+            model: ModelConfig::default(),
+            templates: Vec::new(),
             http: HttpConfig::default(),
             databases: BTreeMap::new(),
             plugins: BTreeMap::new(),
@@ -297,6 +365,15 @@ impl Config {
             self.http.max_response_body.0,
             0,
             1 << 30,
+        );
+        within("model.max_output", self.model.max_output.into(), 1, 128_000);
+        within("model.max_tokens", self.model.max_tokens, 1000, 100_000_000);
+        within("model.max_calls", self.model.max_calls.into(), 1, 7);
+        within(
+            "model.max_time (ms)",
+            millis(self.model.max_time),
+            1000,
+            3_600_000,
         );
         wrong.extend(self.cache.problems());
         wrong

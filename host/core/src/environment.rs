@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fact_types::Limits;
 
-use crate::config::{Config, ConfigError, beside};
+use crate::config::{Config, ConfigError, ModelConfig, beside};
 
 /// Settings from one place.
 #[derive(Debug, Clone, Default)]
@@ -16,8 +16,8 @@ pub struct Layer {
     pub table: toml::Table,
 }
 
-/// The one list that a variable sets, its files separated by commas. Set and empty, it means that there are none.
-const POLICY: (&str, &str) = ("FACT_POLICY", "policy");
+/// The lists that a variable sets, their files separated by commas. Set and empty, it means that there are none.
+const LISTS: [(&str, &str); 2] = [("FACT_POLICY", "policy"), ("FACT_TEMPLATES", "templates")];
 
 /// The variables that are read: name and the setting's path. The name is `FACT_` and the path in capitals, joined by
 /// underscores: `FACT_LIMITS_DEADLINE` is `limits.deadline`.
@@ -75,10 +75,10 @@ impl Layer {
             table: toml::Table::new(),
         };
         for (name, text) in vars {
-            if name == POLICY.0 {
+            if let Some((_, list)) = LISTS.iter().find(|(variable, _)| *variable == name) {
                 let files = text.split(',').map(str::trim).filter(|file| !file.is_empty());
                 let files = files.map(toml::Value::from).collect();
-                layer.table.insert(POLICY.1.to_owned(), toml::Value::Array(files));
+                layer.table.insert((*list).to_owned(), toml::Value::Array(files));
             } else if let Some((_, path)) = known.iter().find(|(known, _)| *known == name) {
                 layer.set(path, &text);
             }
@@ -86,12 +86,16 @@ impl Layer {
         layer
     }
 
-    /// Sets a value by its path. Text becomes a number where the setting is one.
+    /// Sets a value by its path. Text becomes a number, or yes or no, where the setting is one.
     pub fn set(&mut self, path: &[impl AsRef<str>], text: &str) {
-        let value = match text.parse::<i64>() {
-            Ok(number) if is_number(path) => toml::Value::Integer(number),
-            _ => toml::Value::String(text.to_owned()),
+        let value = match default(path) {
+            Some(toml::Value::Integer(_)) => text.parse().ok().map(toml::Value::Integer),
+            Some(toml::Value::Boolean(_)) => text.parse().ok().map(toml::Value::Boolean),
+            Some(toml::Value::Float(_)) => text.parse().ok().map(toml::Value::Float),
+            _ => None,
         };
+        // What is not what it should be is said to be wrong where settings are read.
+        let value = value.unwrap_or_else(|| toml::Value::String(text.to_owned()));
         let Some((last, folders)) = path.split_last() else {
             return;
         };
@@ -109,13 +113,13 @@ impl Layer {
     }
 }
 
-/// Whether the setting at a path is a number, rather than text such as a folder named `123`.
-fn is_number(path: &[impl AsRef<str>]) -> bool {
+/// What the setting at a path is when nobody sets it: a number, say, rather than text such as a folder named `123`.
+fn default(path: &[impl AsRef<str>]) -> Option<toml::Value> {
     let mut value = full();
     for key in path {
         value = value.and_then(|value| value.get(key.as_ref()).cloned());
     }
-    matches!(value, Some(toml::Value::Integer(_)))
+    value
 }
 
 /// The default settings, with the optional ones present, so that every setting is found.
@@ -127,6 +131,13 @@ fn full() -> Option<toml::Value> {
     let config = Config {
         limits,
         drop_in: Some(PathBuf::new()),
+        model: ModelConfig {
+            name: Some(String::new()),
+            base_url: Some(String::new()),
+            api_key_env: Some(String::new()),
+            max_dollars: Some(1.0),
+            ..ModelConfig::default()
+        },
         ..Config::default()
     };
     toml::Value::try_from(config).ok()
@@ -146,9 +157,11 @@ fn relative_paths(file: &Path, table: &mut toml::Table) {
             }
         }
     }
-    if let Some(toml::Value::Array(files)) = table.get_mut("policy") {
-        for path in files {
-            beside(file, path);
+    for (_, list) in LISTS {
+        if let Some(toml::Value::Array(files)) = table.get_mut(list) {
+            for path in files {
+                beside(file, path);
+            }
         }
     }
     if let Some(toml::Value::Array(files)) = table

@@ -30,7 +30,8 @@ mod usage;
 
 pub use call::Answer;
 pub use config::{
-    Config, ConfigError, DatabaseConfig, HttpConfig, InstallConfig, LogConfig, LogFormat, RuntimeSection,
+    Config, ConfigError, DatabaseConfig, HttpConfig, InstallConfig, LogConfig, LogFormat, ModelConfig,
+    ModelProvider, RuntimeSection,
 };
 pub use environment::{Layer, variables};
 pub use fact_policy as policy;
@@ -43,6 +44,7 @@ pub use fact_runtime::{Compiling, Fleeting, Proof, Trace, compile_child};
 pub use fact_store::ToolUsage;
 pub use fact_types as types;
 pub use host::{COMPILE_VERB, Host, OpenError, worker_threads};
+pub use recall::{Kept, KeptAnswer};
 pub use rights::{Asked, Circumstances};
 
 /// The store's parts that doors show: the demo database, its samples and checks.

@@ -12,6 +12,7 @@ use fact_registry::{Plugin, Tool};
 use fact_runtime::{Fleeting, Grants, Proof, Trace};
 use fact_types::{CacheNote, CacheState, Effects, Freshness, Outcome, Principal, ToolCall, ToolOutput};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::Host;
 use crate::call::Track;
@@ -70,6 +71,7 @@ pub(crate) struct Hit {
 }
 
 /// A call that runs, as the cache sees it.
+#[derive(Default)]
 pub(crate) struct Seat {
     key: Option<Key>,
     /// Equal calls wait while this is there.
@@ -116,11 +118,7 @@ impl Host {
         nested: bool,
     ) -> Recalled {
         let memory = self.memory();
-        let mut seat = Seat {
-            key: None,
-            lead: None,
-            stale: None,
-        };
+        let mut seat = Seat::default();
         if !self.config().cache.enabled {
             return Recalled::Run(seat);
         }
@@ -209,15 +207,7 @@ impl Host {
         let cache = &self.memory().cache;
         track.trace = trace;
         track.receipt.effects = found.payload.effects.clone();
-        track.receipt.cache = CacheNote {
-            state: match found.level {
-                Level::Memory => CacheState::Memory,
-                Level::Disk => CacheState::Disk,
-            },
-            created: Some(found.created),
-            expires: found.expires,
-            why: found.payload.fleeting.as_ref().map(ToString::to_string),
-        };
+        track.receipt.cache = note(&found);
         if call.freshness != Freshness::Warm {
             cache.record(Lookup::Hit {
                 level: found.level,
@@ -298,6 +288,80 @@ fn key(plugin: &Plugin, tool: &Tool, principal: &Principal, arguments: &str, gra
             principal.as_str().as_bytes(),
         ],
     )
+}
+
+/// An answer that was kept, and is still true.
+#[derive(Debug)]
+pub struct KeptAnswer {
+    /// The answer, as it was given to be kept.
+    pub document: Value,
+    /// Where it was found, and since when it is there.
+    pub note: CacheNote,
+    /// What the host saw of the calls behind it.
+    pub effects: Effects,
+    /// What it rests on.
+    pub trace: Arc<Trace>,
+}
+
+impl Host {
+    /// An answer of which [`Host::keep_answer`] took care, while everything that it rests on is still so.
+    pub async fn recall_answer(&self, key: &Key) -> Option<KeptAnswer> {
+        let started = Instant::now();
+        if !self.config().cache.enabled {
+            return None;
+        }
+        let standing = Standing {
+            host: self,
+            own: None,
+        };
+        let Hit { found, trace } = *self.look(key, &standing, &mut Seat::default()).await?;
+        self.memory().cache.record(Lookup::Hit {
+            level: found.level,
+            latency: started.elapsed(),
+            saved: Cost {
+                time: found.about.cost,
+                tokens: found.about.tokens,
+            },
+        });
+        Some(KeptAnswer {
+            document: found.payload.output.structured.clone()?,
+            note: note(&found),
+            effects: found.payload.effects.clone(),
+            trace,
+        })
+    }
+
+    /// Keeps an answer that was made of calls of tools, for as long as what all of them read is so. What can't be proven is not
+    /// kept.
+    pub fn keep_answer(&self, key: &Key, document: Value, effects: Effects, trace: Trace, about: About) {
+        if trace.fleeting().is_some() || !self.config().cache.enabled {
+            return;
+        }
+        let output = ToolOutput {
+            structured: Some(document),
+            ..ToolOutput::default()
+        };
+        let kept = Kept {
+            output,
+            effects,
+            trace,
+            fleeting: None,
+        };
+        self.memory().cache.store(key, kept, about);
+    }
+}
+
+/// Where an answer came from that was kept.
+fn note(found: &Found<Kept>) -> CacheNote {
+    CacheNote {
+        state: match found.level {
+            Level::Memory => CacheState::Memory,
+            Level::Disk => CacheState::Disk,
+        },
+        created: Some(found.created),
+        expires: found.expires,
+        why: found.payload.fleeting.as_ref().map(ToString::to_string),
+    }
 }
 
 /// What of an outcome may be kept, with the part of its trace that can be proven.

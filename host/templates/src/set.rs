@@ -8,6 +8,7 @@ use crate::render::{self, Reply};
 use crate::resolution::Filled;
 use crate::template::{Kind, Origin, Shape, Template};
 use crate::words::{Known, stem, stems};
+use fact_types::Digest;
 use serde::Serialize;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -104,6 +105,11 @@ static BASE: LazyLock<(Checked, Vec<Problem>)> = LazyLock::new(|| {
 });
 
 impl Templates {
+    /// The same for the same templates: answers of two sets may stand for each other only where this is equal.
+    pub fn fingerprint(&self) -> Digest {
+        Digest::of(format!("{:?}", self.all).as_bytes())
+    }
+
     /// The templates that came with the program.
     pub fn builtin() -> Self {
         Templates::of(BASE.0.templates.clone(), Vec::new())

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod ask;
 mod batch;
 mod call;
 mod completions;
@@ -11,6 +12,7 @@ mod grants;
 mod init;
 mod plugin;
 mod policy;
+mod template;
 mod tool;
 mod version;
 
@@ -41,6 +43,11 @@ pub(crate) enum Verb {
     Tool(tool::Tool),
     /// Call a tool, or many at once.
     Call(call::Call),
+    /// Ask a question: answered from what is kept while it is true, by a template, or by a model with tools.
+    Ask(ask::Ask),
+    /// List and test the questions that are answered without a model.
+    #[command(subcommand)]
+    Template(template::Template),
     /// Ask the databases, by way of the `sql` plugin.
     #[command(subcommand)]
     Db(db::Db),
@@ -65,6 +72,8 @@ pub(crate) async fn run(context: Arc<Context>, verb: Verb) -> Result<(), Failure
         Verb::Policy(policy) => policy.run(context).await,
         Verb::Tool(tool) => tool.run(context).await,
         Verb::Call(call) => call.run(context).await,
+        Verb::Ask(ask) => ask.run(context).await,
+        Verb::Template(template) => template.run(context).await,
         Verb::Db(db) => db.run(context).await,
         Verb::Config(config) => config.run(context),
         Verb::Doctor => doctor::run(context).await,
