@@ -42,9 +42,9 @@ pub enum By {
     /// A template.
     Template {
         /// What the question came to, for questions that go on from it.
-        filled: Filled,
+        filled: Box<Filled>,
         /// Where the figures are from.
-        source: Source,
+        source: Box<Source>,
     },
     /// A model.
     Model {
@@ -92,7 +92,11 @@ impl Answered {
             statement: reply.source.statement,
             parameters: reply.source.parameters,
         };
-        Answered::new(question, reply.text, By::Template { filled, source })
+        let by = By::Template {
+            filled: Box::new(filled),
+            source: Box::new(source),
+        };
+        Answered::new(question, reply.text, by)
     }
 
     pub(crate) fn not_understood(question: &str, resolution: &Resolution) -> Self {
