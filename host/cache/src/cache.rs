@@ -217,7 +217,7 @@ impl<P: Payload> Cache<P> {
                 Some(entry.record.found(&entry.payload, Level::Memory, seen))
             }
             Looked::Over => {
-                self.remove(key);
+                self.remove_seen(key, seen);
                 None
             }
             Looked::Miss => self.find_on_disk(key, seen).await,
@@ -241,11 +241,11 @@ impl<P: Payload> Cache<P> {
         let opened = disk.find(key).await?;
         let now = self.now();
         if opened.record.is_over(now) {
-            self.remove(key);
+            self.remove_seen(key, seen);
             return None;
         }
         let Some(payload) = P::decode(&opened.payload) else {
-            self.forget(key, Why::Invalid);
+            self.forget_seen(key, seen, Why::Invalid);
             return None;
         };
         disk.used(key, 1);
@@ -383,6 +383,13 @@ impl<P: Payload> Cache<P> {
             Why::Asked => {}
         }
         self.remove(key);
+    }
+
+    /// Removes an entry if nothing was stored or removed since.
+    fn remove_seen(&self, key: &Key, seen: u64) {
+        if self.changes.so_far(key) == seen {
+            self.remove(key);
+        }
     }
 
     fn remove(&self, key: &Key) {

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn values_out_of_range_are_told_together() {
+    fn cache_config_values_out_of_range_are_told_together() {
         check("", &[]);
         check(
             "memory = 0\ndisk = 0\nenabled = false\nmax_negative_lifetime = '0s'",
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn cache_config_what_makes_no_sense_is_refused() {
         for bad in [
             "memory = -1",
             "memory = '1 parsec'",

@@ -146,6 +146,29 @@ async fn cache_manager_a_lifetime_is_exact_on_both_levels() {
 }
 
 #[tokio::test]
+async fn cache_manager_a_hit_takes_far_less_than_a_millisecond() {
+    let world = World::new();
+    let cache = world.open();
+    for n in 0..1000 {
+        cache.store(&key(n), text(n), about("a"));
+    }
+    // Other programs take the processor now and then, so the best of some rounds counts.
+    let mut best = Duration::MAX;
+    for _ in 0..5 {
+        let mut times = Vec::new();
+        for n in 0..1000 {
+            let key = key(n);
+            let begun = std::time::Instant::now();
+            assert!(cache.find(&key).await.is_some());
+            times.push(begun.elapsed());
+        }
+        times.sort_unstable();
+        best = best.min(times[989]);
+    }
+    assert!(best < Duration::from_millis(1), "{best:?}");
+}
+
+#[tokio::test]
 async fn the_same_result_proven_anew_keeps_its_age() {
     let world = World::new();
     let cache = world.open();

@@ -192,6 +192,9 @@ impl CacheFile {
         change(&transaction, batch).doing(DOING)?;
         let trimmed = trim(&transaction, bounds, now).doing(DOING)?;
         transaction.commit().doing(DOING)?;
+        if batch.clear {
+            shrink(&conn);
+        }
         Ok(trimmed)
     }
 
@@ -318,6 +321,16 @@ impl CacheFile {
     }
 }
 
+/// Gives the room of removed rows back: it takes no time when nothing is left. Where a reader is in the way, the next time does.
+fn shrink(conn: &Connection) {
+    let shrunk = conn
+        .execute_batch("VACUUM")
+        .and_then(|()| conn.pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |_| Ok(())));
+    if let Err(error) = shrunk {
+        tracing::debug!(%error, "the cache's file keeps its size");
+    }
+}
+
 fn held(conn: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
     conn.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -336,6 +349,9 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
 /// Makes the tables, unless they are there. Another process may be doing the same.
 fn begin(conn: &mut Connection) -> Result<(), StoreError> {
     const DOING: &str = "make the cache's tables";
+    // It has to be said before there is a table; later it changes nothing.
+    conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")
+        .doing(DOING)?;
     let transaction = conn
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .doing(DOING)?;

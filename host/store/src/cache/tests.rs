@@ -113,6 +113,29 @@ fn the_bounds_hold_and_the_longest_unused_go_first() {
 }
 
 #[test]
+fn a_file_that_is_cleared_gives_its_room_back() {
+    let (file, folder) = open_one();
+    let bounds = CacheBounds {
+        bytes: 1 << 30,
+        ..BOUNDS
+    };
+    file.apply(&put((0..300).map(|n| row(n, 0, 10_000))), bounds, 0)
+        .unwrap();
+    file.checkpoint().unwrap();
+    let path = folder.path().join(CacheFile::FILE);
+    let size = || std::fs::metadata(&path).unwrap().len();
+    assert!(size() > 3_000_000);
+    let clear = CacheBatch {
+        clear: true,
+        ..CacheBatch::default()
+    };
+    file.apply(&clear, bounds, 0).unwrap();
+    assert!(size() < 200_000, "{}", size());
+    file.apply(&put([row(1, 0, 10)]), bounds, 0).unwrap();
+    assert_eq!(file.totals().unwrap().entries, 1);
+}
+
+#[test]
 fn what_is_over_goes_at_its_time() {
     let (file, _folder) = open_one();
     let ends = |n, at| CacheRow {
