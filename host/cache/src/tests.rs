@@ -1,5 +1,6 @@
 //! The cache as a whole: both levels, several handles, a failing disk.
 
+mod processes;
 mod seals;
 
 use crate::*;
