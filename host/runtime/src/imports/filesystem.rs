@@ -5,6 +5,8 @@
 //! for writing alone can't be read, refuses symbolic links (a link that a guest leaves behind is a trap for the next
 //! program that walks by), and tells the witness.
 
+mod seen;
+
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
@@ -16,21 +18,18 @@ use wasmtime_wasi::p2::bindings::filesystem::preopens;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     self, Descriptor, DescriptorFlags, ErrorCode, HostDescriptor, HostDirectoryEntryStream, OpenFlags,
 };
-use wasmtime_wasi::p2::{
-    DynInputStream, DynOutputStream, FsError, FsResult, InputStream, Pollable, StreamError, StreamResult,
-};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+
+use seen::{READ_MAX, Watched, kind, saw_piece, told};
 
 use crate::state::State;
 use crate::trace::digest;
-use crate::trace::files::{self, At, ENTRIES_MAX, Kind};
+use crate::trace::files::{self, At, ENTRIES_MAX};
 use crate::witness::Witness;
 
 /// Largest file that a guest can make at a stroke. Growing one byte by byte takes time, which is bounded too.
 const FILE_MAX: u64 = 1 << 30;
-
-/// Most bytes that the engine hands out at one read, whatever was asked for.
-const READ_MAX: u64 = 64 << 10;
 
 /// Where a guest's handle points.
 #[derive(Debug, Clone)]
@@ -668,84 +667,5 @@ impl HostDirectoryEntryStream for Files<'_> {
     fn drop(&mut self, stream: Handle<types::DirectoryEntryStream>) -> wasmtime::Result<()> {
         self.preopens.lists.remove(&stream.rep());
         HostDirectoryEntryStream::drop(&mut self.wasi, stream)
-    }
-}
-
-/// Metadata for a guest, without the time of the last access: it tells of others who read the file, and changes with no
-/// change of the file.
-fn told(found: types::DescriptorStat, witness: &Witness, at: &At) -> types::DescriptorStat {
-    let time = |time: Option<types::Datetime>| time.map(|time| (time.seconds, time.nanoseconds));
-    let answer = files::Metadata {
-        kind: kind(found.type_),
-        links: found.link_count,
-        size: found.size,
-        modified: time(found.data_modification_timestamp),
-        created: time(found.status_change_timestamp),
-    }
-    .answer();
-    witness.file(at, |watch| watch.metadata(answer));
-    types::DescriptorStat {
-        data_access_timestamp: None,
-        ..found
-    }
-}
-
-fn kind(found: types::DescriptorType) -> Kind {
-    use types::DescriptorType::{Directory, RegularFile, SymbolicLink};
-    match found {
-        RegularFile => Kind::File,
-        Directory => Kind::Folder,
-        SymbolicLink => Kind::Link,
-        _ => Kind::Other,
-    }
-}
-
-/// Keeps a piece of a file that goes to the guest; `short`: it is less than was asked for, so the file ends there.
-fn saw_piece(witness: &Witness, at: &At, offset: u64, bytes: &[u8], short: bool) {
-    witness.file(at, |watch| {
-        if short {
-            watch.end(offset.saturating_add(bytes.len() as u64));
-        }
-        watch.piece(offset, bytes)
-    });
-}
-
-/// A file that is read from one place on, every byte of it seen by the witness.
-struct Watched {
-    inner: DynInputStream,
-    witness: Witness,
-    place: Place,
-    position: u64,
-}
-
-#[wasmtime_wasi::async_trait]
-impl Pollable for Watched {
-    async fn ready(&mut self) {
-        self.inner.ready().await;
-    }
-}
-
-#[wasmtime_wasi::async_trait]
-impl InputStream for Watched {
-    fn read(&mut self, size: usize) -> StreamResult<bytes::Bytes> {
-        let result = self.inner.read(size);
-        match &result {
-            // Nothing is there yet.
-            Ok(bytes) if bytes.is_empty() => {}
-            Ok(bytes) => {
-                let short = (bytes.len() as u64) < (size as u64).min(READ_MAX);
-                saw_piece(&self.witness, &self.place.at, self.position, bytes, short);
-                self.position = self.position.saturating_add(bytes.len() as u64);
-            }
-            Err(StreamError::Closed) => {
-                saw_piece(&self.witness, &self.place.at, self.position, &[], true);
-            }
-            Err(_) => self.witness.read(resource(&self.place)),
-        }
-        result
-    }
-
-    async fn cancel(&mut self) {
-        self.inner.cancel().await;
     }
 }
