@@ -180,7 +180,7 @@ fn what_can_not_be_granted_is_refused() {
         assert_eq!(grant(&echo, "fs:read:/nowhere-at-all"), Code::NotFound);
         assert_eq!(grant(&echo, "fs:read:/etc/passwd"), Code::InvalidInput);
         // Kinds that this host does not serve must not look as if they were given.
-        for capability in ["kv:read:notes", "secret:reveal:KEY", "model:ask:10/day"] {
+        for capability in ["secret:reveal:KEY", "model:ask:10/day"] {
             assert_eq!(grant(&echo, capability), Code::InvalidInput, "{capability}");
         }
         assert_eq!(rig.host.registry().plugin(&echo).unwrap().grants.len(), 0);

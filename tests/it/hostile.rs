@@ -478,7 +478,8 @@ fn call_peer() {
     });
 }
 
-/// The tests of the guests without the plugin contract.
+/// The tests of what says that it only reads and changes keys, and of the guests without the plugin contract.
+use crate::kv::kv_keys;
 use crate::plain::{every_type, plain_fetch, plain_files, plain_settings, plain_time};
 
 /// Refers to the test of a guest's name, which must exist for that.

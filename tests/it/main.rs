@@ -27,6 +27,7 @@ mod forged;
 mod fs_corpus;
 mod hostile;
 mod http_corpus;
+mod kv;
 mod limits;
 mod listener;
 mod many;

@@ -10,7 +10,7 @@ use fact_egress::{Egress, EgressConfig};
 use fact_policy::Policy;
 use fact_registry::{LimitPolicy, Registry, RegistryConfig};
 use fact_runtime::{CompileLimits, Compiler, Compiling, Runtime, RuntimeConfig, Services};
-use fact_store::{Databases, Durability, SqlLimits, Store};
+use fact_store::{Databases, Durability, KvStore, SqlLimits, Store};
 use fact_types::{CallId, Error, Receipt};
 use tokio::sync::watch;
 
@@ -114,6 +114,7 @@ impl Host {
         let services = Services {
             egress,
             databases: databases.clone(),
+            values: KvStore::new(data),
             peers: Arc::<WayBack>::clone(&way_back),
             facts: Arc::<WayBack>::clone(&way_back),
         };

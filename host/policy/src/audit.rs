@@ -67,6 +67,8 @@ pub enum Severity {
 pub enum Kind {
     /// It can read what is not for everyone, and send it to hosts that nobody named.
     Leak,
+    /// It writes a bucket that other plugins read, and so can tell them what it knows.
+    Channel,
     /// It stands for everything of its kind, or close to.
     Broad,
     /// It is of high risk.
@@ -117,6 +119,7 @@ pub fn audit(plugins: &[Audited], options: &AuditOptions<'_>) -> Vec<Finding> {
         not_granted(plugin, &mut found);
     }
     leaks(plugins, options, &mut found);
+    channels(plugins, options, &mut found);
     found.sort_by(|a, b| (b.severity, &a.plugin, a.kind).cmp(&(a.severity, &b.plugin, b.kind)));
     found
 }
@@ -381,6 +384,69 @@ fn leaks(plugins: &[Audited], options: &AuditOptions<'_>, found: &mut Vec<Findin
                 "name the hosts that it may reach, or let one plugin read and another send".to_owned(),
             ),
         });
+    }
+}
+
+/// Grants to write a bucket that other plugins are granted to read: what one knows can reach the others by it.
+fn channels(plugins: &[Audited], options: &AuditOptions<'_>, found: &mut Vec<Finding>) {
+    let live = |plugin: &Audited| {
+        let grants = plugin.grants.iter().map(|own| own.grant.clone());
+        grants
+            .filter(|grant| lapse(grant, options.now).is_none())
+            .collect::<Vec<Grant>>()
+    };
+    let all: Vec<(&PluginName, Vec<Grant>)> = plugins
+        .iter()
+        .map(|plugin| (&plugin.name, live(plugin)))
+        .collect();
+    for (writer, grants) in &all {
+        for grant in grants {
+            let Capability::Kv(written) = &grant.capability else {
+                continue;
+            };
+            let reads = |other: &Grant| match &other.capability {
+                Capability::Kv(read) => {
+                    read.read && (read.bucket.covers(&written.bucket) || written.bucket.covers(&read.bucket))
+                }
+                _ => false,
+            };
+            let readers: Vec<String> = all
+                .iter()
+                .filter(|(reader, grants)| reader != writer && grants.iter().any(reads))
+                .map(|(reader, _)| format!("`{reader}`"))
+                .collect();
+            if !written.write || readers.is_empty() {
+                continue;
+            }
+            let capability = &grant.capability;
+            found.push(Finding {
+                plugin: (*writer).clone(),
+                severity: Severity::Low,
+                kind: Kind::Channel,
+                origin: Some(grant.origin.clone()),
+                capability: Some(capability.clone()),
+                message: format!(
+                    "what it writes by `{capability}` can be read by {}: they share a bucket, and by it what it knows",
+                    list(&readers)
+                ),
+                advice: Some(format!(
+                    "if that is not meant, give each a bucket of its own; {}",
+                    take_back(grant)
+                )),
+            });
+        }
+    }
+}
+
+/// Most names that a sentence repeats.
+const NAMES: usize = 5;
+
+/// Names as a sentence has them.
+fn list(names: &[String]) -> String {
+    let shown: Vec<&str> = names.iter().take(NAMES).map(String::as_str).collect();
+    match names.len().saturating_sub(NAMES) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

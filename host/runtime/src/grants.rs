@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fact_types::capability::{EnvGrant, FsGrant, HttpGrant, NetGrant, SqlGrant, ToolGrant};
+use fact_types::capability::{EnvGrant, FsGrant, HttpGrant, KvGrant, NetGrant, SqlGrant, ToolGrant};
 use fact_types::{Capability, Digest};
 
 /// The grants of one plugin.
@@ -12,6 +12,8 @@ pub struct Grants {
     pub http: Arc<[HttpGrant]>,
     /// For `fact:plugin/sql`.
     pub sql: Arc<[SqlGrant]>,
+    /// For `fact:plugin/kv`.
+    pub kv: Arc<[KvGrant]>,
     /// For `wasi:filesystem`.
     pub fs: Vec<FsGrant>,
     /// For `wasi:cli/environment`.
@@ -54,7 +56,7 @@ pub struct HostGrants {
 impl Grants {
     /// Sorts capabilities. Those of kinds that no import of this host serves grant nothing: see [`Grants::serves`].
     pub fn new<'a>(capabilities: impl IntoIterator<Item = &'a Capability>) -> Self {
-        let (mut http, mut sql, mut net) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut http, mut sql, mut kv, mut net) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut grants = Grants::default();
         let mut texts = std::collections::BTreeSet::new();
         for capability in capabilities {
@@ -62,6 +64,7 @@ impl Grants {
             match capability {
                 Capability::Http(grant) => http.push(grant.clone()),
                 Capability::Sql(grant) => sql.push(grant.clone()),
+                Capability::Kv(grant) => kv.push(grant.clone()),
                 Capability::Fs(grant) => grants.fs.push(grant.clone()),
                 Capability::Env(grant) => grants.env.push(grant.clone()),
                 Capability::Net(grant) => net.push(grant.clone()),
@@ -71,11 +74,12 @@ impl Grants {
                 Capability::RandomSecure => grants.random = true,
                 Capability::HostRegistry => grants.host.registry = true,
                 Capability::HostMetrics => grants.host.metrics = true,
-                Capability::Kv(_) | Capability::Secret(_) | Capability::Model(_) => {}
+                Capability::Secret(_) | Capability::Model(_) => {}
             }
         }
         grants.http = http.into();
         grants.sql = sql.into();
+        grants.kv = kv.into();
         grants.net = net.into();
         let texts: Vec<String> = texts.into_iter().collect();
         // No capability has a line break in it: paths that do are refused where they are parsed.
@@ -90,9 +94,6 @@ impl Grants {
 
     /// Whether this host has an import that a capability of this kind opens.
     pub fn serves(capability: &Capability) -> bool {
-        !matches!(
-            capability,
-            Capability::Kv(_) | Capability::Secret(_) | Capability::Model(_)
-        )
+        !matches!(capability, Capability::Secret(_) | Capability::Model(_))
     }
 }

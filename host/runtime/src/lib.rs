@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fact_egress::Egress;
-use fact_store::Databases;
+use fact_store::{Databases, KvStore};
 use tokio::sync::{Semaphore, watch};
 
 pub use call::{CallInput, CallReport, Failure};
@@ -60,6 +60,8 @@ pub struct Services {
     pub egress: Egress,
     /// The databases.
     pub databases: Databases,
+    /// The values that plugins keep under keys.
+    pub values: KvStore,
     /// The tools of other plugins.
     pub peers: Arc<dyn Peers>,
     /// What there is on this host.

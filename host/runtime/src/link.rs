@@ -21,6 +21,7 @@ use crate::imports::environment::{Environment, HasEnvironment};
 use crate::imports::filesystem::{Files, HasFiles};
 use crate::imports::host::{HasHost, Host};
 use crate::imports::journal::{HasJournal, Journal};
+use crate::imports::kv::{HasKv, Kv};
 use crate::imports::peers::{HasPeers, Peers};
 use crate::imports::sockets::{HasLookup, Lookup};
 use crate::imports::sql::{HasSql, Sql};
@@ -124,8 +125,12 @@ pub(crate) fn world(linker: &mut Linker<State>, grants: &Grants) -> wasmtime::Re
     } else {
         fact::host::add_to_linker::<State, HasHost>(linker, Host::of)?;
     }
+    if grants.kv.is_empty() {
+        fact::kv::add_to_linker::<State, HasDenied>(linker, Denied::of)?;
+    } else {
+        fact::kv::add_to_linker::<State, HasKv>(linker, Kv::of)?;
+    }
     // Nothing on this host serves these yet, so no grant opens them.
-    fact::kv::add_to_linker::<State, HasDenied>(linker, Denied::of)?;
     fact::secrets::add_to_linker::<State, HasDenied>(linker, Denied::of)?;
     fact::model::add_to_linker::<State, HasDenied>(linker, Denied::of)?;
     Ok(())

@@ -4,6 +4,7 @@
 //!   any moment, and several processes may share it.
 //! - [`Databases`]: the databases that plugins may reach, each statement checked by the engine against the plugin's grants.
 //! - [`CacheFile`]: what the host's cache keeps on disk, sealed, in `cache.db`.
+//! - [`KvStore`]: what plugins keep under keys, in `kv.db`.
 //! - [`demo`]: a small finance database to try things on.
 //!
 //! This is the only crate that speaks to SQLite; its types do not show through.
@@ -36,12 +37,17 @@
 
 mod cache;
 pub mod demo;
+mod kv;
 mod search;
 mod sql;
 mod store;
 mod usage;
 
 pub use cache::{CacheBatch, CacheBounds, CacheFile, CacheRow, CacheTotals, CallRow, RowId, Trimmed};
+pub use kv::{
+    BUCKET_NAME_MAX, BucketName, KEY_MAX, KvEntry, KvError, KvErrorKind, KvKey, KvLimits, KvRange, KvStamp,
+    KvStore, KvValue, LIST_MAX, VALUE_MAX,
+};
 pub use search::{Hit, ToolDoc, ToolIndex};
 pub use sql::{
     Changed, Column, DataStamp, DatabaseConfig, Databases, Plan, Rows, Sample, SqlError, SqlErrorKind,

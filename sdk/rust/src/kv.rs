@@ -1,5 +1,8 @@
 //! Small values under keys, in buckets that outlive a call. `kv:read:BUCKET` and `kv:write:BUCKET` grant them.
 //!
+//! A bucket is there as soon as a key in it is set. Its name has 1 to 128 letters, digits, `_`, `-` and `.`; a key has 1 to
+//! 512 bytes, and a value at most 1 MiB. Other plugins that are granted the bucket see the same keys.
+//!
 //! ```no_run
 //! use fact_sdk::{ToolError, kv};
 //!
@@ -21,7 +24,10 @@
 use crate::bindings::fact::plugin::kv as wit;
 use crate::{ToolError, host};
 
-/// The state of a key. Differs after every change.
+/// Most keys that [`Bucket::keys`] lists at once.
+pub const LIST_MAX: u32 = 1000;
+
+/// The state of a key. Differs after every change, also when it is set to the same value, or deleted and set again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version(String);
 
@@ -49,7 +55,8 @@ impl Bucket {
     /// The value of a key, if there is one.
     ///
     /// # Errors
-    /// `denied` when the bucket is not granted for reading.
+    /// `denied` when the bucket is not granted for reading, `invalid-input` when there can be no bucket or key of that name,
+    /// `unavailable` when the stored values are busy.
     pub fn get(&self, key: &str) -> Result<Option<Entry>, ToolError> {
         host::reach("kv")?;
         let entry = wit::get(&self.name, key)?;
@@ -62,7 +69,8 @@ impl Bucket {
     /// Sets a key.
     ///
     /// # Errors
-    /// `denied` when the bucket is not granted for writing, `invalid-input` when the key or the value is too large.
+    /// `denied` when the bucket is not granted for writing, `invalid-input` when the key or the value is too large or there
+    /// can be no bucket or key of that name, `unavailable` when the bucket is full or the stored values are busy.
     pub fn set(&self, key: &str, value: &[u8]) -> Result<(), ToolError> {
         host::reach("kv")?;
         Ok(wit::set(&self.name, key, value)?)
@@ -77,13 +85,31 @@ impl Bucket {
         Ok(wit::delete(&self.name, key)?)
     }
 
-    /// The keys that begin with `prefix`, in order, at most `limit` of them, those after `after` when it is given.
+    /// The keys that begin with `prefix`, in the order of their bytes, at most `limit` of them, those after `after` when it
+    /// is given. [`all_keys`](Self::all_keys) asks until there are no more.
     ///
     /// # Errors
-    /// As for [`get`](Self::get).
+    /// As for [`get`](Self::get); `invalid-input` when the limit is above [`LIST_MAX`].
     pub fn keys(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, ToolError> {
         host::reach("kv")?;
         Ok(wit::list_keys(&self.name, prefix, after, limit)?)
+    }
+
+    /// All keys that begin with `prefix`, in the order of their bytes, asked for a thousand at a time. What others set or
+    /// delete in between may be in it or not.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get).
+    pub fn all_keys(&self, prefix: &str) -> Result<Vec<String>, ToolError> {
+        let mut all: Vec<String> = Vec::new();
+        loop {
+            let page = self.keys(prefix, all.last().map(String::as_str), LIST_MAX)?;
+            let whole = page.len() < LIST_MAX as usize;
+            all.extend(page);
+            if whole {
+                return Ok(all);
+            }
+        }
     }
 
     /// Sets the value if the key's version is still `version` (none: if the key does not exist). False: it is not.

@@ -242,6 +242,90 @@ fn reading_and_sending_in_one_hand() {
 }
 
 #[test]
+fn buckets_that_several_share() {
+    // The grants of plugins a, b and c, and which of them tell others something.
+    for (grants, expected) in [
+        ([&["kv:write:n"][..], &["kv:read:n"], &[]], &[("a", "`b`")][..]),
+        ([&["kv:write:n"], &["kv:write:n"], &[]], &[]),
+        ([&["kv:read:n"], &["kv:read:n"], &[]], &[]),
+        ([&["kv:read,write:n"], &[], &[]], &[]),
+        ([&["kv:write:n"], &["kv:read:m"], &["kv:read:n.x"]], &[]),
+        (
+            [&["kv:write:n*"], &["kv:read:n.x"], &["kv:read:m"]],
+            &[("a", "`b`")],
+        ),
+        ([&["kv:write:n.x"], &["kv:read:*"], &[]], &[("a", "`b`")]),
+        (
+            [&["kv:read,write:n"], &["kv:read,write:n"], &["kv:read:n"]],
+            &[("a", "`b`, `c`"), ("b", "`a`, `c`")],
+        ),
+    ] {
+        let plugins: Vec<Audited> = ["a", "b", "c"]
+            .iter()
+            .zip(grants)
+            .map(|(name, grants)| plugin(name, grants.iter().map(|grant| live(grant)).collect(), &[]))
+            .collect();
+        let options = AuditOptions {
+            now: now(),
+            unused_days: 30,
+            home: None,
+            policy: &Policy::default(),
+        };
+        let found: Vec<_> = audit(&plugins, &options)
+            .into_iter()
+            .filter(|finding| finding.kind == Kind::Channel)
+            .collect();
+        let told: Vec<(String, bool)> = found
+            .iter()
+            .zip(expected)
+            .map(|(finding, (_, readers))| {
+                let said = format!("can be read by {readers}:");
+                (finding.plugin.to_string(), finding.message.contains(&said))
+            })
+            .collect();
+        let wanted: Vec<(String, bool)> = expected
+            .iter()
+            .map(|(name, _)| ((*name).to_owned(), true))
+            .collect();
+        assert_eq!(
+            (found.len(), told),
+            (expected.len(), wanted),
+            "{grants:?} {found:#?}"
+        );
+        for finding in &found {
+            assert_eq!(finding.severity, Severity::Low);
+            let advice = finding.advice.as_deref().unwrap();
+            assert!(
+                advice.contains(&format!("fact plugin revoke {} ", finding.plugin)),
+                "{advice}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_lapsed_is_no_channel() {
+    let expired = Terms {
+        until: Some(now()),
+        ..Terms::default()
+    };
+    for (writes, reads) in [
+        (
+            live("kv:write:n"),
+            (given(2, "kv:read:n", expired.clone(), 0), None),
+        ),
+        (
+            (given(2, "kv:write:n", expired.clone(), 0), None),
+            live("kv:read:n"),
+        ),
+    ] {
+        let plugins = [plugin("a", vec![writes], &[]), plugin("b", vec![reads], &[])];
+        let found = run(&plugins, &Policy::default());
+        assert!(found.iter().all(|(.., kind)| *kind == Kind::Lapsed), "{found:?}");
+    }
+}
+
+#[test]
 fn what_lapsed_leaks_nothing() {
     let expired = Terms {
         until: Some(now()),

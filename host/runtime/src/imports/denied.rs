@@ -55,8 +55,11 @@ impl Denied<'_> {
         )
     }
 
-    fn no_kv<T>(&self, bucket: String, key: String) -> wasmtime::Result<Result<T, Error>> {
-        self.refuse(Resource::Kv { bucket, key }, "any bucket (kv:read:BUCKET)")
+    fn no_kv<T>(&self, bucket: String, key: String, right: &str) -> wasmtime::Result<Result<T, Error>> {
+        self.refuse(
+            Resource::Kv { bucket, key },
+            &format!("any bucket (kv:{right}:BUCKET)"),
+        )
     }
 }
 
@@ -110,15 +113,15 @@ impl kv::Host for Denied<'_> {
         bucket: String,
         key: String,
     ) -> wasmtime::Result<Result<Option<kv::Entry>, Error>> {
-        self.no_kv(bucket, key)
+        self.no_kv(bucket, key, "read")
     }
 
     async fn set(&mut self, bucket: String, key: String, _: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
-        self.no_kv(bucket, key)
+        self.no_kv(bucket, key, "write")
     }
 
     async fn delete(&mut self, bucket: String, key: String) -> wasmtime::Result<Result<bool, Error>> {
-        self.no_kv(bucket, key)
+        self.no_kv(bucket, key, "write")
     }
 
     async fn list_keys(
@@ -128,7 +131,7 @@ impl kv::Host for Denied<'_> {
         _: Option<String>,
         _: u32,
     ) -> wasmtime::Result<Result<Vec<String>, Error>> {
-        self.no_kv(bucket, prefix)
+        self.no_kv(bucket, prefix, "read")
     }
 
     async fn compare_and_swap(
@@ -138,7 +141,7 @@ impl kv::Host for Denied<'_> {
         _: Option<String>,
         _: Vec<u8>,
     ) -> wasmtime::Result<Result<bool, Error>> {
-        self.no_kv(bucket, key)
+        self.no_kv(bucket, key, "read,write")
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod filesystem;
 pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod journal;
+pub(crate) mod kv;
 pub(crate) mod peers;
 pub(crate) mod sockets;
 pub(crate) mod sql;

@@ -12,6 +12,7 @@
 pub(crate) mod digest;
 pub(crate) mod files;
 pub(crate) mod http;
+pub(crate) mod kv;
 mod recheck;
 mod recorder;
 pub(crate) mod sql;
@@ -60,6 +61,7 @@ pub(crate) enum Read {
     Sql(sql::SqlRead),
     File(files::FileRead),
     Http(http::HttpRead),
+    Kv(kv::KvRead),
     /// One variable.
     Env {
         name: String,
@@ -91,6 +93,7 @@ impl Read {
             Read::Sql(read) => read.bytes(),
             Read::File(read) => read.bytes(),
             Read::Http(read) => read.bytes(),
+            Read::Kv(read) => read.bytes(),
             Read::Env { name, .. } => name.len(),
             Read::Environment { .. } | Read::Host { .. } => 0,
         }
@@ -103,6 +106,7 @@ impl fmt::Display for Read {
             Read::Sql(read) => read.fmt(f),
             Read::File(read) => read.fmt(f),
             Read::Http(read) => read.fmt(f),
+            Read::Kv(read) => read.fmt(f),
             Read::Env { name, .. } => write!(f, "env {name}"),
             Read::Environment { .. } => f.write_str("env (all that is granted)"),
             Read::Host { .. } => f.write_str("host registry"),

@@ -102,6 +102,7 @@ impl Services {
             Read::Sql(read) => read.is_settled(&self.databases),
             Read::File(read) => read.is_settled(),
             Read::Http(read) => read.is_settled(SystemTime::now()),
+            Read::Kv(read) => read.is_settled(&self.values),
             Read::Env { name, answer } => {
                 let value = environment::variable(&grants.env, name);
                 digest::variable(value.as_deref()) == *answer
@@ -127,6 +128,10 @@ impl Services {
                     .map(Read::File)
             }
             Read::Http(read) => read.ask_again(&self.egress, &grants.http).await.map(Read::Http),
+            Read::Kv(read) => read
+                .ask_again(&self.values, &grants.kv, deadline)
+                .await
+                .map(Read::Kv),
             Read::Env { .. } | Read::Environment { .. } => Err(format!("{read} has another value")),
             Read::Host { about, answer } => {
                 let told = match about {

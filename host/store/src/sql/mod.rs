@@ -23,6 +23,7 @@ pub use error::{SqlError, SqlErrorKind};
 pub use limits::SqlLimits;
 pub use value::{Changed, Column, DatabaseConfig, Plan, Rows, Sample, Table, TableColumn, Touched, Value};
 pub use watch::DataStamp;
+pub(crate) use watch::FileId;
 
 use connection::{CancelOnDrop, Session, Stop};
 use fact_types::capability::SqlGrant;

@@ -19,7 +19,7 @@ pub struct DataStamp {
 
 /// Which file lies at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileId {
+pub(crate) struct FileId {
     device: u64,
     inode: u64,
 }
@@ -27,7 +27,7 @@ pub(super) struct FileId {
 impl FileId {
     /// None: there is none, or the system does not tell.
     #[cfg(unix)]
-    pub(super) fn of(path: &std::path::Path) -> Option<Self> {
+    pub(crate) fn of(path: &std::path::Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
         let found = std::fs::metadata(path).ok()?;
         Some(FileId {
@@ -37,7 +37,7 @@ impl FileId {
     }
 
     #[cfg(not(unix))]
-    pub(super) fn of(_: &std::path::Path) -> Option<Self> {
+    pub(crate) fn of(_: &std::path::Path) -> Option<Self> {
         None
     }
 }

@@ -17,8 +17,9 @@ Examples:
   fact plugin audit --strict        exit code 1 when anything is worth narrowing
 
 What is looked for: grants that no call uses, that stand for everything of their kind, that are of high risk, that the
-plugin never asked for, that hold no more; rules for plugins that are not known by their bytes; and plugins that can read
-secrets, files, variables or databases and send to hosts that nobody named, by themselves or by tools that they may call.";
+plugin never asked for, that hold no more; rules for plugins that are not known by their bytes; buckets that one plugin
+writes and another reads; and plugins that can read secrets, files, variables, stored values or databases and send to hosts
+that nobody named, by themselves or by tools that they may call.";
 
 /// Look for grants that are unused, broad, risky, or dangerous together.
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 //! Plain components as a whole: what becomes a tool, what a call comes to, what is refused.
 
 use fact_egress::{Egress, EgressConfig};
-use fact_store::{Databases, SqlLimits};
+use fact_store::{Databases, KvStore, SqlLimits};
 use fact_types::{Access, ByteSize, CallId, Capability, Code, Content, Digest, Limits, Outcome, ToolSpec};
 use serde_json::{Value, json};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
@@ -18,6 +18,8 @@ fn runtime() -> Runtime {
     let services = Services {
         egress: Egress::new(EgressConfig::default()).unwrap(),
         databases: Databases::new(Default::default(), SqlLimits::default()),
+        // Nothing here has a grant to it, so the folder is never made.
+        values: KvStore::new(std::path::Path::new("none")),
         peers: Nobody::new(),
         facts: Nobody::new(),
     };
