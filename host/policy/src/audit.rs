@@ -426,7 +426,7 @@ fn channels(plugins: &[Audited], options: &AuditOptions<'_>, found: &mut Vec<Fin
                 origin: Some(grant.origin.clone()),
                 capability: Some(capability.clone()),
                 message: format!(
-                    "what it writes by `{capability}` can be read by {}: they share a bucket, and by it what it knows",
+                    "what it writes by `{capability}` can be read by {}, so what it knows can reach them",
                     list(&readers)
                 ),
                 advice: Some(format!(

@@ -279,7 +279,7 @@ fn buckets_that_several_share() {
             .iter()
             .zip(expected)
             .map(|(finding, (_, readers))| {
-                let said = format!("can be read by {readers}:");
+                let said = format!("can be read by {readers},");
                 (finding.plugin.to_string(), finding.message.contains(&said))
             })
             .collect();
