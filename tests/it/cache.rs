@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fact_core::Answer;
-use fact_core::types::{CacheState, Freshness, Outcome, Principal, ToolCall, ToolOutput};
+use fact_core::types::{CacheState, Code, Freshness, Limits, Outcome, Principal, ToolCall, ToolOutput};
 use serde_json::{Value, json};
 
 use crate::proof::outside;
@@ -57,8 +57,8 @@ fn a_fact_is_kept_until_it_changes() {
         let (same, state) = ask(&rig, "sql_query", total.clone()).await;
         assert_eq!((same, state), (changed.clone(), CacheState::Memory));
 
-        // The same question, written another way.
-        let (same, state) = ask(&rig, "sql_query", json!({ "max_rows": 10.0, "statement": TOTAL })).await;
+        // The same question, in another order.
+        let (same, state) = ask(&rig, "sql_query", json!({ "max_rows": 10, "statement": TOTAL })).await;
         assert_eq!((&same, state), (&changed, CacheState::Miss));
         let (_, state) = ask(&rig, "sql_query", json!({ "statement": TOTAL, "max_rows": 10 })).await;
         assert_eq!(state, CacheState::Memory);
@@ -87,6 +87,74 @@ fn another_process_finds_it_on_disk() {
             (changed["rows"][0][0].as_i64(), state),
             (Some(5), CacheState::Stale)
         );
+    });
+}
+
+#[test]
+fn files_are_found_on_disk_too() {
+    run(async {
+        let rig = Rig::caching();
+        let files = folder();
+        let path = files.path().join("a.txt");
+        std::fs::write(&path, "one").unwrap();
+        rig.builtin("file", &[&format!("fs:read:{}", files.path().display())])
+            .await;
+        let calls = [
+            ("file_read", json!({ "path": path })),
+            ("file_list", json!({ "path": files.path() })),
+        ];
+        let mut first = Vec::new();
+        for (tool, arguments) in &calls {
+            first.push(ask(&rig, tool, arguments.clone()).await.0);
+        }
+        rig.host.cache().flush().await.unwrap();
+        let second = rig.second_caching();
+        for ((tool, arguments), first) in calls.into_iter().zip(first) {
+            let found = ask(&second, tool, arguments).await;
+            assert_eq!(found, (first, CacheState::Disk), "{tool}");
+        }
+    });
+}
+
+#[test]
+fn a_number_reaches_the_tool_as_it_was_written() {
+    run(async {
+        let rig = Rig::caching();
+        rig.builtin("sql", &["sql:read:finance"]).await;
+        for (number, kind) in [(json!(2.0), "real"), (json!(2), "integer"), (json!(-0.0), "real")] {
+            let typed = json!({ "statement": "SELECT typeof(:n)", "parameters": { "n": number } });
+            let (answer, state) = ask(&rig, "sql_query", typed).await;
+            assert_eq!(
+                (&answer["rows"][0][0], state),
+                (&json!(kind), CacheState::Miss),
+                "{number}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_kept_answer_keeps_to_the_limits_of_the_call() {
+    run(async {
+        let rig = Rig::caching();
+        rig.builtin("sql", &["sql:read:finance"]).await;
+        let statement = json!({ "statement": "SELECT * FROM companies" });
+        ask(&rig, "sql_query", statement.clone()).await;
+        let call = |change: fn(&mut Limits)| {
+            let mut limits = Limits::default();
+            change(&mut limits);
+            ToolCall {
+                limits: Some(limits),
+                ..ToolCall::new(
+                    "sql_query".parse().unwrap(),
+                    statement.as_object().unwrap().clone(),
+                )
+            }
+        };
+        let kept = rig.host.call(call(|_| {})).await;
+        assert!(kept.receipt.cache.is_hit(), "{kept:?}");
+        let stopped = rig.host.call(call(|limits| limits.output.0 = 100)).await;
+        assert_eq!(crate::rig::code(&stopped), Some(Code::OutputLimit), "{stopped:?}");
     });
 }
 

@@ -13,6 +13,7 @@
 
 mod answers;
 mod cache;
+mod cache_http;
 mod capabilities;
 mod compiled;
 mod connectors;

@@ -12,7 +12,7 @@ use fact_types::{CallId, Code, Effects, Error, Limits, Outcome, Receipt, ToolCal
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::recall::Recalled;
+use crate::recall::{Recalled, Wanted};
 use crate::usage::Counted;
 use crate::{Host, lapse};
 
@@ -188,17 +188,27 @@ impl Host {
             authorise(&plugin, &tool)?;
             track.receipt.component = Some(plugin.row.digest);
             let allowance = self.allow(&plugin, &tool, call).await?;
-            let of = (&*plugin, &*tool);
-            let seat = match self.recall(of, call, &arguments, &allowance.grants, nested).await {
+            let mut limits = limits(&tool, call);
+            let wanted = Wanted {
+                plugin: &plugin,
+                tool: &tool,
+                call,
+                arguments: &arguments,
+                grants: &allowance.grants,
+                limits: &limits,
+                by: track.started + limits.deadline.0,
+                nested,
+            };
+            let asked_at = Instant::now();
+            let seat = match self.recall(wanted).await {
                 Recalled::Run(seat) => seat,
                 Recalled::Hit(hit) => {
-                    // Nothing was asked of the world under any grant.
-                    self.registry()
-                        .settle(&plugin, allowance, &Effects::default())
-                        .await;
+                    self.registry().settle(&plugin, allowance, &hit.effects()).await;
                     return Ok(self.use_kept(*hit, call, track));
                 }
             };
+            // What it took to find that nothing of use was kept is of the call's time too.
+            limits.deadline.0 = limits.deadline.0.saturating_sub(asked_at.elapsed());
             let linked = match self.load(&plugin).await {
                 Ok(Some(linked)) => linked,
                 failed => {
@@ -212,13 +222,21 @@ impl Host {
                 }
             };
             let mut report = self
-                .run(linked, &tool, asked, &arguments, &allowance, &track.receipt)
+                .run(
+                    linked,
+                    &tool,
+                    asked,
+                    &arguments,
+                    &limits,
+                    &allowance,
+                    &track.receipt,
+                )
                 .await;
             let over = allowance.over(&report.effects);
             self.registry().settle(&plugin, allowance, &report.effects).await;
             track.trace = Arc::new(std::mem::take(&mut report.trace));
             let result = settle(report, &mut track.receipt);
-            self.retain(seat, of, call, result.as_ref().ok(), track);
+            self.retain(seat, (&plugin, &tool), call, result.as_ref().ok(), track);
             return lapse::told(result, over, &mut track.receipt, nested);
         }
         Err(Error::new(
@@ -262,14 +280,11 @@ impl Host {
         tool: &Tool,
         asked: Asked<'_>,
         arguments: &str,
+        limits: &Limits,
         allowance: &Allowance,
         receipt: &Receipt,
     ) -> CallReport {
         let Asked { call, within } = asked;
-        let limits = match &call.limits {
-            Some(asked) => tighter(&tool.limits, asked),
-            None => tool.limits.clone(),
-        };
         let resume = call.resume.as_ref().map(Value::to_string);
         let input = CallInput {
             id: receipt.call_id,
@@ -283,14 +298,14 @@ impl Host {
             principal: &call.principal,
             reads_only: tool.spec.annotations.read_only,
         };
-        self.runtime().call(linked, &limits, input, self.stopped()).await
+        self.runtime().call(linked, limits, input, self.stopped()).await
     }
 }
 
-/// Stage: the arguments fit the tool's schema. They go on in canonical form, so that equal arguments are the same call however
-/// they were written.
+/// Stage: the arguments fit the tool's schema. Their keys go on in order, so that the same arguments are the same call in
+/// whatever order they were written. Nothing else of them is changed: to a tool, `2.0` may be something else than `2`.
 fn validate(tool: &Tool, call: &ToolCall) -> Result<String, Error> {
-    let arguments = fact_cache::canonical(&tool.schema()?.check(&call.arguments)?);
+    let arguments = in_order(tool.schema()?.check(&call.arguments)?).to_string();
     if arguments.len() > MAX_ARGUMENTS {
         return Err(Error::new(
             Code::InvalidInput,
@@ -301,6 +316,22 @@ fn validate(tool: &Tool, call: &ToolCall) -> Result<String, Error> {
         ));
     }
     Ok(arguments)
+}
+
+/// A document with the keys of each object in order.
+fn in_order(document: Value) -> Value {
+    match document {
+        Value::Array(items) => items.into_iter().map(in_order).collect(),
+        Value::Object(members) => {
+            let mut members: Vec<_> = members
+                .into_iter()
+                .map(|(key, value)| (key, in_order(value)))
+                .collect();
+            members.sort_by(|(a, _), (b, _)| a.cmp(b));
+            Value::Object(members.into_iter().collect())
+        }
+        other => other,
+    }
 }
 
 /// Stage: the caller may call this tool. On one machine with one user, that is a question of the tool alone.
@@ -365,6 +396,14 @@ fn record(result: &Result<Outcome, Error>, receipt: &Receipt) {
         effects = receipt.effects.iter().count(),
         "call"
     );
+}
+
+/// The limits of a call: the tool's, or tighter ones that the caller asks for.
+fn limits(tool: &Tool, call: &ToolCall) -> Limits {
+    match &call.limits {
+        Some(asked) => tighter(&tool.limits, asked),
+        None => tool.limits.clone(),
+    }
 }
 
 /// The tighter of two sets of limits, each for itself.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use fact_cache::{About, Cache, Cost, Flight, Found, Key, Kind, Lead, Level, Lookup, Payload, Why};
 use fact_registry::{Plugin, Tool};
 use fact_runtime::{Fleeting, Grants, Proof, Trace};
-use fact_types::{CacheNote, CacheState, Effects, Freshness, Outcome, Principal, ToolCall, ToolOutput};
+use fact_types::{CacheNote, CacheState, Effects, Freshness, Limits, Outcome, ToolCall, ToolOutput};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -68,6 +68,35 @@ pub(crate) enum Recalled {
 pub(crate) struct Hit {
     pub(crate) found: Found<Kept>,
     pub(crate) trace: Arc<Trace>,
+    /// The world was asked whether it is: what the answer read was read again, under the same grants.
+    asked: bool,
+}
+
+impl Hit {
+    /// What was read just now to prove the answer.
+    pub(crate) fn effects(&self) -> Effects {
+        match self.asked {
+            true => self.found.payload.effects.clone(),
+            false => Effects::default(),
+        }
+    }
+}
+
+/// A call whose answer may have been kept.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) plugin: &'a Plugin,
+    pub(crate) tool: &'a Tool,
+    pub(crate) call: &'a ToolCall,
+    /// As they reach the tool.
+    pub(crate) arguments: &'a str,
+    pub(crate) grants: &'a Arc<Grants>,
+    /// What the answer must keep to.
+    pub(crate) limits: &'a Limits,
+    /// When the call must be over.
+    pub(crate) by: Instant,
+    /// A plugin makes it.
+    pub(crate) nested: bool,
 }
 
 /// A call that runs, as the cache sees it.
@@ -107,57 +136,43 @@ impl Memory {
 }
 
 impl Host {
-    /// Stage: an answer that is still true, or the right to run. `nested` calls never wait for others: one that they wait for
-    /// may wait for them.
-    pub(crate) async fn recall(
-        &self,
-        (plugin, tool): (&Plugin, &Tool),
-        call: &ToolCall,
-        arguments: &str,
-        grants: &Arc<Grants>,
-        nested: bool,
-    ) -> Recalled {
+    /// Stage: an answer that is still true, or the right to run. A nested call never waits for others: one that it waits for
+    /// may wait for it.
+    pub(crate) async fn recall(&self, wanted: Wanted<'_>) -> Recalled {
         let memory = self.memory();
         let mut seat = Seat::default();
-        if !self.config().cache.enabled {
+        let call = wanted.call;
+        if !self.config().cache.enabled || call.resume.is_some() {
             return Recalled::Run(seat);
         }
-        if call.resume.is_some() {
-            return Recalled::Run(seat);
-        }
-        let key = key(plugin, tool, &call.principal, arguments, grants);
+        let key = wanted.key();
         seat.key = Some(key);
-        if call.freshness != Freshness::Warm && !nested {
+        if call.freshness != Freshness::Warm && !wanted.nested {
             memory
                 .cache
-                .asked(&call.principal, &tool.id, arguments.to_owned());
+                .asked(&call.principal, &wanted.tool.id, wanted.arguments.to_owned());
         }
         if call.freshness == Freshness::Run {
             return Recalled::Run(seat);
         }
-        let own = Standing {
-            host: self,
-            own: Some((plugin.row.digest, grants)),
-        };
-        if let Some(hit) = self.look(&key, &own, &mut seat).await {
+        if let Some(hit) = self.look_for(&key, wanted, &mut seat).await {
             return Recalled::Hit(hit);
         }
-        if nested || memory.is_unkept(&key) {
+        if wanted.nested || memory.is_unkept(&key) {
             return Recalled::Run(seat);
         }
         match memory.cache.flight(&key) {
             // Another may have landed a moment ago.
             Flight::Lead(lead) => {
-                if let Some(hit) = self.look(&key, &own, &mut seat).await {
+                if let Some(hit) = self.look_for(&key, wanted, &mut seat).await {
                     return Recalled::Hit(hit);
                 }
                 seat.lead = Some(lead);
             }
             Flight::Follow(follow) => {
-                let patience = tool.limits.deadline.0;
-                let landed = tokio::time::timeout(patience, follow.landed()).await;
+                let landed = tokio::time::timeout_at(wanted.by.into(), follow.landed()).await;
                 if landed.is_ok()
-                    && let Some(hit) = self.look(&key, &own, &mut seat).await
+                    && let Some(hit) = self.look_for(&key, wanted, &mut seat).await
                 {
                     return Recalled::Hit(hit);
                 }
@@ -167,14 +182,26 @@ impl Host {
         Recalled::Run(seat)
     }
 
+    /// An entry that is still true, and within the call's limits.
+    async fn look_for(&self, key: &Key, wanted: Wanted<'_>, seat: &mut Seat) -> Option<Box<Hit>> {
+        let own = Standing {
+            host: self,
+            own: Some((wanted.plugin.row.digest, wanted.grants)),
+        };
+        // Half of the time that is left: where the proof takes longer, the tool still has the other half.
+        let now = Instant::now();
+        let half = wanted.by.saturating_duration_since(now) / 2;
+        let hit = self.look(key, &own, now + half.min(PROOF_MAX), seat).await?;
+        // Larger than its bound by now: the tool is stopped for that when it runs.
+        let size = u64::try_from(hit.found.payload.output.weight()).unwrap_or(u64::MAX);
+        (size <= wanted.limits.output.0).then_some(hit)
+    }
+
     /// An entry that is still true.
-    async fn look(&self, key: &Key, own: &Standing<'_>, seat: &mut Seat) -> Option<Box<Hit>> {
+    async fn look(&self, key: &Key, own: &Standing<'_>, by: Instant, seat: &mut Seat) -> Option<Box<Hit>> {
         let cache = &self.memory().cache;
         let found = cache.find(key).await?;
-        let proof = self
-            .runtime()
-            .recheck(&found.payload.trace, own, Instant::now() + PROOF_MAX)
-            .await;
+        let proof = self.runtime().recheck(&found.payload.trace, own, by).await;
         let proven = match proof {
             Proof::Holds => None,
             Proof::Renewed(trace) => {
@@ -191,6 +218,7 @@ impl Host {
                 return None;
             }
         };
+        let asked = proven.is_some();
         let mut trace = proven.unwrap_or_else(|| found.payload.trace.clone());
         if let Some(fleeting) = &found.payload.fleeting {
             trace.spoil(fleeting.clone());
@@ -198,12 +226,13 @@ impl Host {
         Some(Box::new(Hit {
             trace: Arc::new(trace),
             found,
+            asked,
         }))
     }
 
     /// Answers with what was kept, and says so.
     pub(crate) fn use_kept(&self, hit: Hit, call: &ToolCall, track: &mut Track<'_>) -> Outcome {
-        let Hit { found, trace } = hit;
+        let Hit { found, trace, .. } = hit;
         let cache = &self.memory().cache;
         track.trace = trace;
         track.receipt.effects = found.payload.effects.clone();
@@ -274,20 +303,22 @@ impl Host {
     }
 }
 
-/// The key of a call: everything that its result depends on besides what it reads. Its arguments are canonical, and reach the
-/// tool as they are here: so calls of the same key are the same call.
-fn key(plugin: &Plugin, tool: &Tool, principal: &Principal, arguments: &str, grants: &Grants) -> Key {
-    Key::of(
-        "call/1",
-        &[
-            plugin.row.digest.to_string().as_bytes(),
-            tool.id.to_string().as_bytes(),
-            tool.spec.export.as_deref().unwrap_or_default().as_bytes(),
-            arguments.as_bytes(),
-            grants.fingerprint().to_string().as_bytes(),
-            principal.as_str().as_bytes(),
-        ],
-    )
+impl Wanted<'_> {
+    /// The key: everything that the result depends on besides what it reads. The arguments are in order, and reach the tool as
+    /// they are here: so calls of the same key are the same call.
+    fn key(&self) -> Key {
+        Key::of(
+            "call/2",
+            &[
+                self.plugin.row.digest.to_string().as_bytes(),
+                self.tool.id.to_string().as_bytes(),
+                self.tool.spec.export.as_deref().unwrap_or_default().as_bytes(),
+                self.arguments.as_bytes(),
+                self.grants.fingerprint().to_string().as_bytes(),
+                self.call.principal.as_str().as_bytes(),
+            ],
+        )
+    }
 }
 
 /// An answer that was kept, and is still true.
@@ -314,7 +345,8 @@ impl Host {
             host: self,
             own: None,
         };
-        let Hit { found, trace } = *self.look(key, &standing, &mut Seat::default()).await?;
+        let by = started + PROOF_MAX;
+        let Hit { found, trace, .. } = *self.look(key, &standing, by, &mut Seat::default()).await?;
         self.memory().cache.record(Lookup::Hit {
             level: found.level,
             latency: started.elapsed(),

@@ -67,14 +67,14 @@ pub(crate) struct Access {
     group: u32,
 }
 
-/// Which file it is, and when it was last changed. Times in nanoseconds.
+/// Which file it is, and when it was last changed. Times in nanoseconds since 1970, which reach to the year 2262.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     device: u64,
     inode: u64,
     size: u64,
-    modified: i128,
-    changed: i128,
+    modified: i64,
+    changed: i64,
 }
 
 /// What the host found when it looked.
@@ -358,17 +358,18 @@ mod system {
     fn settled(identity: &Identity, now: SystemTime) -> bool {
         let now = now
             .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX));
+            .map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
         // A file system that keeps whole milliseconds or seconds shows zeros where others show noise.
         let fine = identity.changed % 1_000_000 != 0;
         let tick = if fine { TICK } else { COARSE_TICK };
-        let tick = i128::try_from(tick.as_nanos()).unwrap_or(i128::MAX);
+        let tick = i64::try_from(tick.as_nanos()).unwrap_or(i64::MAX);
         now.saturating_sub(identity.changed) > tick
     }
 
     fn identity(metadata: &std::fs::Metadata) -> Identity {
-        let time =
-            |seconds: i64, nanoseconds: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+        let time = |seconds: i64, nanoseconds: i64| {
+            seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
+        };
         Identity {
             device: metadata.dev(),
             inode: metadata.ino(),

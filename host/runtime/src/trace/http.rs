@@ -61,7 +61,14 @@ fn keep(headers: &HeaderMap, wanted: impl Fn(&HeaderName) -> bool) -> Headers {
     headers
         .iter()
         .filter(|(name, _)| wanted(name))
-        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+        .map(|(name, value)| {
+            let mut value = value.as_bytes().to_vec();
+            // Directives mean the same in capitals, which the library does not know.
+            if matches!(*name, header::CACHE_CONTROL | header::PRAGMA | header::VARY) {
+                value.make_ascii_lowercase();
+            }
+            (name.as_str().to_owned(), value)
+        })
         .collect()
 }
 
@@ -86,7 +93,10 @@ pub(crate) struct Asked {
 impl Asked {
     /// None: the answer to this request is never kept.
     pub(crate) fn of<B: http_body::Body>(request: &Request<B>) -> Option<Self> {
-        let plain = matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_end_stream();
+        // A body of one of these is sent only where its length is told.
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let bare = request.body().is_end_stream() || length.is_none_or(|length| length == "0");
+        let plain = matches!(*request.method(), Method::GET | Method::HEAD) && bare;
         let whole = CONDITIONAL
             .iter()
             .all(|name| !request.headers().contains_key(name));
@@ -301,6 +311,10 @@ mod tests {
         check(200, &[("cache-control", "max-age=60"), ("age", "20")], true, 40);
         check(200, &[("cache-control", "max-age=0")], false, 0);
         check(200, &[("cache-control", "max-age=60, no-cache")], false, 0);
+        check(200, &[("cache-control", "No-Store, max-age=60")], false, 0);
+        check(200, &[("cache-control", "max-age=60, NO-CACHE")], false, 0);
+        check(200, &[("cache-control", "must-revalidate, MAX-AGE=0")], false, 0);
+        check(200, &[("cache-control", "MAX-AGE=60")], true, 60);
         check(200, &[("cache-control", "no-cache"), ("etag", "\"1\"")], true, 0);
         check(200, &[("cache-control", "no-store"), ("etag", "\"1\"")], false, 0);
         check(200, &[("cache-control", "private, max-age=5")], true, 5);
