@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fact_registry::{Allowance, Plugin, Tool};
 use fact_runtime::{CallInput, CallReport, Failure, Linked, MAX_ARGUMENTS, Nesting, Trace};
-use fact_types::{CallId, Code, Effects, Error, Limits, Outcome, Receipt, ToolCall, ToolOutput};
+use fact_types::{CallId, Code, Effects, Error, Limits, Outcome, Receipt, Span, ToolCall, ToolOutput};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -188,7 +188,7 @@ impl Host {
             authorise(&plugin, &tool)?;
             track.receipt.component = Some(plugin.row.digest);
             let allowance = self.allow(&plugin, &tool, call).await?;
-            let mut limits = limits(&tool, call);
+            let limits = limits(&tool, call);
             let wanted = Wanted {
                 plugin: &plugin,
                 tool: &tool,
@@ -208,7 +208,14 @@ impl Host {
                 }
             };
             // What it took to find that nothing of use was kept is of the call's time too.
-            limits.deadline.0 = limits.deadline.0.saturating_sub(asked_at.elapsed());
+            let left = Limits {
+                deadline: Span(limits.deadline.0.saturating_sub(asked_at.elapsed())),
+                ..limits.clone()
+            };
+            let wanted = Wanted {
+                limits: &left,
+                ..wanted
+            };
             let linked = match self.load(&plugin).await {
                 Ok(Some(linked)) => linked,
                 failed => {
@@ -222,15 +229,7 @@ impl Host {
                 }
             };
             let mut report = self
-                .run(
-                    linked,
-                    &tool,
-                    asked,
-                    &arguments,
-                    &limits,
-                    &allowance,
-                    &track.receipt,
-                )
+                .run(linked, wanted, asked.within, track.receipt.call_id)
                 .await;
             let over = allowance.over(&report.effects);
             self.registry().settle(&plugin, allowance, &report.effects).await;
@@ -277,28 +276,27 @@ impl Host {
     async fn run(
         &self,
         linked: &Linked,
-        tool: &Tool,
-        asked: Asked<'_>,
-        arguments: &str,
-        limits: &Limits,
-        allowance: &Allowance,
-        receipt: &Receipt,
+        wanted: Wanted<'_>,
+        within: Option<&Nesting>,
+        id: CallId,
     ) -> CallReport {
-        let Asked { call, within } = asked;
+        let Wanted { tool, call, .. } = wanted;
         let resume = call.resume.as_ref().map(Value::to_string);
         let input = CallInput {
-            id: receipt.call_id,
+            id,
             plugin: &tool.id.plugin,
             within,
             tool: tool.spec.name.as_str(),
-            arguments,
+            arguments: wanted.arguments,
             resume: resume.as_deref(),
             export: tool.spec.export.as_deref(),
-            grants: Some(&allowance.grants),
+            grants: Some(wanted.grants),
             principal: &call.principal,
             reads_only: tool.spec.annotations.read_only,
         };
-        self.runtime().call(linked, limits, input, self.stopped()).await
+        self.runtime()
+            .call(linked, wanted.limits, input, self.stopped())
+            .await
     }
 }
 
