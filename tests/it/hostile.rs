@@ -437,6 +437,21 @@ fn echo() {
 }
 
 #[test]
+fn program() {
+    run(async {
+        let rig = Rig::new();
+        rig.install(guests::PROGRAM, &[]).await;
+        // Without grants it sees nothing of the world, and says so.
+        let operations = json!([{ "do": "read", "path": "/etc/passwd" }, { "do": "query", "database": "finance", "statement": "SELECT 1" }]);
+        let saw = rig
+            .answer("program_run", json!({ "operations": operations }))
+            .await;
+        let failed = saw["saw"].as_array().unwrap().iter();
+        assert_eq!(failed.filter(|saw| saw["failed"].is_string()).count(), 2, "{saw}");
+    });
+}
+
+#[test]
 fn readme() {
     // The README's plugin is this guest, whatever the lines' ends: what a formatter changes does not count.
     let plain = |text: &str| text.split_whitespace().collect::<String>().replace(",}", "}");

@@ -25,6 +25,7 @@ mod drop_in;
 mod finance;
 mod forge;
 mod forged;
+mod fresh;
 mod fs_corpus;
 mod hostile;
 mod http_corpus;

@@ -214,7 +214,7 @@ pub(crate) fn folder() -> tempfile::TempDir {
 
 /// Lets all tests share what was compiled once: each one is a process of its own, and a component takes a second. The files
 /// are named by their content and replaced whole, so that sharing is safe.
-fn share_compiled(data: &Path) {
+pub(crate) fn share_compiled(data: &Path) {
     let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
     std::fs::create_dir_all(&shared).unwrap();
     std::os::unix::fs::symlink(shared, data.join("compiled")).unwrap();

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fact_runtime::{Grants, Proof, Scope, Scopes, Trace};
-use fact_types::Digest;
 
 use crate::Host;
 
@@ -14,14 +13,14 @@ pub(crate) const PROOF_MAX: Duration = Duration::from_secs(10);
 /// The call that a proof is made for: what it may do is known already, and was counted.
 pub(crate) struct Standing<'a> {
     pub(crate) host: &'a Host,
-    pub(crate) own: Option<(Digest, &'a Arc<Grants>)>,
+    /// Its own scope and grants. Another tool may be of the same component and have the same grants, and yet be gone.
+    pub(crate) own: Option<(Scope, &'a Arc<Grants>)>,
 }
 
 impl Scopes for Standing<'_> {
     fn grants(&self, scope: &Scope) -> Result<Arc<Grants>, String> {
-        if let Some((component, grants)) = self.own
-            && component == scope.component
-            && grants.fingerprint() == scope.grants
+        if let Some((own, grants)) = &self.own
+            && own == scope
         {
             return Ok(Arc::clone(grants));
         }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use fact_cache::{About, Cache, Cost, Flight, Found, Key, Kind, Lead, Level, Lookup, Payload, Why};
 use fact_registry::{Plugin, Tool};
-use fact_runtime::{Fleeting, Grants, Proof, Trace};
+use fact_runtime::{Fleeting, Grants, Proof, Scope, Trace};
 use fact_types::{CacheNote, CacheState, Effects, Freshness, Limits, Outcome, ToolCall, ToolOutput};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -184,9 +184,15 @@ impl Host {
 
     /// An entry that is still true, and within the call's limits.
     async fn look_for(&self, key: &Key, wanted: Wanted<'_>, seat: &mut Seat) -> Option<Box<Hit>> {
+        let scope = Scope {
+            tool: wanted.tool.id.clone(),
+            principal: wanted.call.principal.clone(),
+            component: wanted.plugin.row.digest,
+            grants: wanted.grants.fingerprint(),
+        };
         let own = Standing {
             host: self,
-            own: Some((wanted.plugin.row.digest, wanted.grants)),
+            own: Some((scope, wanted.grants)),
         };
         // Half of the time that is left: where the proof takes longer, the tool still has the other half.
         let now = Instant::now();

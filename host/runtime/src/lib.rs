@@ -25,6 +25,9 @@ mod nobody;
 mod peers;
 mod places;
 mod plain;
+#[cfg(feature = "sabotage")]
+#[doc(hidden)]
+pub mod sabotage;
 mod state;
 mod trace;
 mod witness;

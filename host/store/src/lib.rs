@@ -38,6 +38,9 @@
 mod cache;
 pub mod demo;
 mod kv;
+#[cfg(feature = "sabotage")]
+#[doc(hidden)]
+pub mod sabotage;
 mod search;
 mod sql;
 mod store;

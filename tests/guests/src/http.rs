@@ -24,15 +24,48 @@ pub struct Answer {
     pub body: String,
 }
 
+/// All that came.
+#[derive(Debug)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// The headers, as they came.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The beginning of the body: what one read gives, or all of it.
+    pub body: Vec<u8>,
+    /// The body broke off.
+    pub broken: bool,
+}
+
 /// Gets a URL. `denied` means that the host did not allow the request; everything else is `unavailable`, so that a refusal
 /// can't be mistaken for a server that is not there.
 ///
 /// # Errors
 /// With the host's own code.
-#[cfg(target_family = "wasm")]
 pub fn get(url: &str, patience: Option<Duration>) -> Result<Answer, ToolError> {
+    let response = exchange(url, &[], patience, false)?;
+    let location = response.headers.iter().find(|(name, _)| name == "location");
+    Ok(Answer {
+        status: response.status,
+        location: location.map(|(_, value)| String::from_utf8_lossy(value).into_owned()),
+        body: String::from_utf8_lossy(&response.body).into_owned(),
+    })
+}
+
+/// Gets a URL with these headers; `whole`: reads the body to its end.
+///
+/// # Errors
+/// As for [`get`].
+#[cfg(target_family = "wasm")]
+pub fn exchange(
+    url: &str,
+    headers: &[(&str, &str)],
+    patience: Option<Duration>,
+    whole: bool,
+) -> Result<Response, ToolError> {
     use wasip2::http::outgoing_handler::handle;
     use wasip2::http::types::{ErrorCode, Fields, OutgoingBody, OutgoingRequest, RequestOptions, Scheme};
+    use wasip2::io::streams::StreamError;
 
     let refusal = |code: ErrorCode| {
         let message = format!("{code:?}");
@@ -54,7 +87,13 @@ pub fn get(url: &str, patience: Option<Duration>) -> Result<Answer, ToolError> {
         "https" => Scheme::Https,
         other => Scheme::Other(other.to_owned()),
     };
-    let request = OutgoingRequest::new(Fields::new());
+    let fields = Fields::new();
+    for (name, value) in headers {
+        fields
+            .append(name, value.as_bytes())
+            .map_err(|_| ToolError::invalid_input("the engine takes no such header"))?;
+    }
+    let request = OutgoingRequest::new(fields);
     request.set_scheme(Some(&scheme)).map_err(misfit)?;
     request.set_authority(Some(authority)).map_err(misfit)?;
     request.set_path_with_query(Some(path)).map_err(misfit)?;
@@ -73,19 +112,28 @@ pub fn get(url: &str, patience: Option<Duration>) -> Result<Answer, ToolError> {
             None => future.subscribe().block(),
         }
     };
-    let location = response
-        .headers()
-        .get("location")
-        .first()
-        .map(|value| String::from_utf8_lossy(value).into_owned());
-    let status = response.status();
-    let body = response.consume().map_err(misfit)?;
-    let stream = body.stream().map_err(misfit)?;
-    let bytes = stream.blocking_read(4096).unwrap_or_default();
-    Ok(Answer {
+    let (status, headers) = (response.status(), response.headers().entries());
+    let incoming = response.consume().map_err(misfit)?;
+    let stream = incoming.stream().map_err(misfit)?;
+    let (mut body, mut broken) = (Vec::new(), false);
+    loop {
+        match stream.blocking_read(4096) {
+            Ok(bytes) => body.extend(bytes),
+            Err(StreamError::Closed) => break,
+            Err(StreamError::LastOperationFailed(_)) => {
+                broken = true;
+                break;
+            }
+        }
+        if !whole {
+            break;
+        }
+    }
+    Ok(Response {
         status,
-        location,
-        body: String::from_utf8_lossy(&bytes).into_owned(),
+        headers,
+        body,
+        broken,
     })
 }
 
@@ -94,7 +142,7 @@ pub fn get(url: &str, patience: Option<Duration>) -> Result<Answer, ToolError> {
 /// # Errors
 /// Always.
 #[cfg(not(target_family = "wasm"))]
-pub fn get(_: &str, _: Option<Duration>) -> Result<Answer, ToolError> {
+pub fn exchange(_: &str, _: &[(&str, &str)], _: Option<Duration>, _: bool) -> Result<Response, ToolError> {
     Err(ToolError::unavailable(
         "there is no wasi:http outside a component",
     ))

@@ -5,7 +5,7 @@
 pub mod files;
 mod http;
 
-pub use http::{Answer, Get, get};
+pub use http::{Answer, Get, Response, exchange, get};
 
 /// A manifest for guests that do without the SDK's: tools that take no arguments.
 pub fn manifest(name: &str, tools: &[&str]) -> String {

@@ -5,6 +5,7 @@
 //! for writing alone can't be read, refuses symbolic links (a link that a guest leaves behind is a trap for the next
 //! program that walks by), and tells the witness.
 
+mod folders;
 mod seen;
 
 use std::collections::{HashMap, VecDeque};
@@ -21,11 +22,14 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
+pub(crate) use folders::there;
+use folders::{preopen, wanted};
 use seen::{READ_MAX, Watched, kind, saw_piece, told};
 
 use crate::state::State;
-use crate::trace::digest;
-use crate::trace::files::{self, At, ENTRIES_MAX};
+use crate::trace::Read;
+use crate::trace::digest::{self, Answer};
+use crate::trace::files::{self, At, ENTRIES_MAX, Kind};
 use crate::witness::Witness;
 
 /// Largest file that a guest can make at a stroke. Growing one byte by byte takes time, which is bounded too.
@@ -54,9 +58,12 @@ struct Folder {
 }
 
 /// The granted folders of a call, and the handles that its guest holds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Preopens {
     folders: Vec<Folder>,
+    is_any_granted: bool,
+    /// Which of the granted ones there are.
+    there: Answer,
     handles: HashMap<u32, Place>,
     /// What is left of the lists that the guest reads, by handle.
     lists: HashMap<u32, VecDeque<types::DirectoryEntry>>,
@@ -66,17 +73,15 @@ impl Preopens {
     /// Opens the granted folders. One that is not there, or is not what it was when it was granted, does not exist for the
     /// guest.
     pub(crate) fn open(grants: &[FsGrant], wasi: &mut WasiCtxBuilder) -> Self {
-        let mut wanted: Vec<(&Path, bool, bool)> = Vec::new();
-        for grant in grants {
-            match wanted.iter_mut().find(|(folder, ..)| *folder == grant.folder()) {
-                Some((_, read, write)) => {
-                    *read |= grant.rights.read;
-                    *write |= grant.rights.write;
-                }
-                None => wanted.push((grant.folder(), grant.rights.read, grant.rights.write)),
-            }
-        }
-        let mut preopens = Preopens::default();
+        let wanted = wanted(grants);
+        let mut there = Vec::with_capacity(wanted.len());
+        let mut preopens = Preopens {
+            folders: Vec::with_capacity(wanted.len()),
+            is_any_granted: !wanted.is_empty(),
+            there: files::folders(std::iter::empty()),
+            handles: HashMap::new(),
+            lists: HashMap::new(),
+        };
         for (folder, read, write) in wanted.clone() {
             let perms = if write {
                 FsPerms::ReadWrite
@@ -85,9 +90,12 @@ impl Preopens {
             };
             let Some(name) = folder.to_str().filter(|_| folder.is_absolute()) else {
                 tracing::warn!(folder = %folder.display(), "a granted folder is not absolute; it is left out");
+                there.push((folder, false));
                 continue;
             };
-            match preopen(folder, name, perms, wasi) {
+            let opened = preopen(folder, name, perms, wasi);
+            there.push((folder, opened.is_ok()));
+            match opened {
                 Ok(()) => {
                     let inside = |(other, read, _): &(&Path, bool, bool)| *read && other.starts_with(folder);
                     let moves = read || !wanted.iter().any(inside);
@@ -103,39 +111,9 @@ impl Preopens {
                 }
             }
         }
+        preopens.there = files::folders(there.into_iter());
         preopens
     }
-}
-
-/// Opens a folder by a path in which nothing is a link: someone who may write next to the folder could have put one there
-/// since it was granted.
-#[cfg(target_os = "linux")]
-fn preopen(folder: &Path, name: &str, perms: FsPerms, wasi: &mut WasiCtxBuilder) -> wasmtime::Result<()> {
-    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
-    use std::os::fd::AsRawFd;
-
-    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
-    let opened = openat2(
-        CWD,
-        folder,
-        flags,
-        Mode::empty(),
-        ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
-    )
-    .map_err(|errno| wasmtime::Error::from(std::io::Error::from(errno)))?;
-    // The engine opens folders by path only; this one names the very folder that is open.
-    wasi.preopened_dir(format!("/proc/self/fd/{}", opened.as_raw_fd()), name, perms)?;
-    Ok(())
-}
-
-/// Elsewhere: the path must be its own canonical form.
-#[cfg(not(target_os = "linux"))]
-fn preopen(folder: &Path, name: &str, perms: FsPerms, wasi: &mut WasiCtxBuilder) -> wasmtime::Result<()> {
-    if folder.canonicalize()? != folder {
-        return Err(wasmtime::Error::msg("a part of its path became a link"));
-    }
-    wasi.preopened_dir(folder, name, perms)?;
-    Ok(())
 }
 
 pub(crate) struct HasFiles;
@@ -226,8 +204,14 @@ impl Files<'_> {
                 self.witness.file(&place.at, |watch| watch.found(result.is_ok()));
             }
             // These follow from what it is and from what was asked.
-            Some(ErrorCode::IsDirectory | ErrorCode::NotDirectory | ErrorCode::Invalid) => {
+            Some(code @ (ErrorCode::IsDirectory | ErrorCode::NotDirectory | ErrorCode::Invalid)) => {
                 self.witness.touched(resource(place));
+                self.witness.file(&place.at, |watch| match code {
+                    ErrorCode::IsDirectory => watch.is_folder(),
+                    ErrorCode::NotDirectory => watch.is_no(Kind::Folder),
+                    // Where a link leads is asked of a link.
+                    _ => watch.is_no(Kind::Link),
+                });
             }
             Some(_) => self.witness.read(resource(place)),
         }
@@ -263,6 +247,12 @@ fn resource(place: &Place) -> Resource {
 impl preopens::Host for Files<'_> {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Handle<Descriptor>, String)>> {
         let folders = preopens::Host::get_directories(&mut self.wasi)?;
+        // Where nothing is granted, nothing is learnt.
+        if self.preopens.is_any_granted {
+            self.witness.keep(Read::Folders {
+                answer: self.preopens.there,
+            });
+        }
         for (handle, name) in &folders {
             let granted = self.preopens.folders.iter().find(|folder| folder.name == *name);
             let is = |right: fn(&Folder) -> bool| granted.is_some_and(right);
@@ -322,7 +312,15 @@ impl HostDescriptor for Files<'_> {
         let opened = HostDescriptor::open_at(&mut self.wasi, fd, path_flags, path, open, flags).await;
         let opened = match write {
             true => self.wrote(&place, opened)?,
-            false => self.looked(&place, opened)?,
+            false => {
+                let opened = self.looked(&place, opened)?;
+                let file = match self.wasi.table.get(&opened)? {
+                    Descriptor::File(file) => &file.file,
+                    Descriptor::Dir(folder) => &folder.dir,
+                };
+                self.witness.file(&place.at, |watch| watch.opened(file));
+                opened
+            }
         };
         self.preopens.handles.insert(opened.rep(), place);
         Ok(opened)
@@ -537,10 +535,10 @@ impl HostDescriptor for Files<'_> {
     async fn metadata_hash(&mut self, fd: Handle<Descriptor>) -> FsResult<types::MetadataHashValue> {
         let place = self.place(&fd);
         let result = HostDescriptor::metadata_hash(&mut self.wasi, fd).await;
-        self.witness.file(&place.at, |watch| {
-            watch.identity();
-            Ok(())
-        });
+        if let Ok(hash) = &result {
+            self.witness
+                .file(&place.at, |watch| watch.identity(Some(hash.lower)));
+        }
         self.looked(&place, result)
     }
 
@@ -553,10 +551,10 @@ impl HostDescriptor for Files<'_> {
         let place = self.at(&fd, &path, path_flags.contains(types::PathFlags::SYMLINK_FOLLOW));
         self.witness.look(&place.at);
         let result = HostDescriptor::metadata_hash_at(&mut self.wasi, fd, path_flags, path).await;
-        self.witness.file(&place.at, |watch| {
-            watch.identity();
-            Ok(())
-        });
+        if let Ok(hash) = &result {
+            self.witness
+                .file(&place.at, |watch| watch.identity(Some(hash.lower)));
+        }
         self.looked(&place, result)
     }
 
@@ -600,10 +598,7 @@ impl HostDescriptor for Files<'_> {
         b: Handle<Descriptor>,
     ) -> wasmtime::Result<bool> {
         for place in [self.place(&a), self.place(&b)] {
-            self.witness.file(&place.at, |watch| {
-                watch.identity();
-                Ok(())
-            });
+            self.witness.file(&place.at, |watch| watch.identity(None));
         }
         HostDescriptor::is_same_object(&mut self.wasi, a, b).await
     }

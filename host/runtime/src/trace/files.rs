@@ -6,6 +6,9 @@
 //! the host looked, since two changes within one tick of that clock look like one. For all others the bytes themselves are
 //! compared.
 //!
+//! Folders and links can be swapped between the host's look and the component's, and back afterwards, without a trace in what
+//! lies below them. So whatever the component saw must be of the very thing that the host looked at, or nothing is kept.
+//!
 //! A program that keeps a file mapped and writes to it there may change it without the system noting a time. That is not
 //! seen.
 
@@ -84,6 +87,12 @@ pub(crate) struct Look {
     identity: Option<Identity>,
     /// Any later change would show in the identity.
     settled: bool,
+    /// What a component is told that looks at it.
+    #[serde(skip)]
+    metadata: Option<Answer>,
+    /// Where it leads, if it is a link that is not followed.
+    #[serde(skip)]
+    target: Option<Answer>,
 }
 
 /// A piece of a file that went to the component.
@@ -143,7 +152,7 @@ pub(crate) struct Watch {
     target: Option<Answer>,
 }
 
-/// It saw two different things, or more than is kept.
+/// It saw two different things, or another thing than the host, or more than is kept.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unkept;
 
@@ -168,6 +177,30 @@ impl Watch {
             return Err(Unkept);
         }
         once(&mut self.found, found)
+    }
+
+    /// It opened this.
+    pub(crate) fn opened(&mut self, file: &std::fs::File) -> Result<(), Unkept> {
+        match is_file(&self.look, file) {
+            true => Ok(()),
+            false => Err(Unkept),
+        }
+    }
+
+    /// It was told what this is not.
+    pub(crate) fn is_no(&mut self, kind: Kind) -> Result<(), Unkept> {
+        match self.look.shape {
+            Shape::Thing(found, _) if found != kind => Ok(()),
+            _ => Err(Unkept),
+        }
+    }
+
+    /// It was told that this is a folder.
+    pub(crate) fn is_folder(&mut self) -> Result<(), Unkept> {
+        match self.look.shape {
+            Shape::Thing(Kind::Folder, _) => Ok(()),
+            _ => Err(Unkept),
+        }
     }
 
     /// It got these bytes from there.
@@ -198,11 +231,19 @@ impl Watch {
     }
 
     pub(crate) fn metadata(&mut self, answer: Answer) -> Result<(), Unkept> {
+        if self.look.metadata != Some(answer) {
+            return Err(Unkept);
+        }
         once(&mut self.metadata, answer)
     }
 
-    pub(crate) fn identity(&mut self) {
+    /// It can tell the file from others, by this hash where it got one.
+    pub(crate) fn identity(&mut self, hash: Option<u64>) -> Result<(), Unkept> {
+        if hash.is_some() && hash != hash_of(&self.look) {
+            return Err(Unkept);
+        }
         self.identity_seen = true;
+        Ok(())
     }
 
     pub(crate) fn list(&mut self, answer: Answer) -> Result<(), Unkept> {
@@ -210,6 +251,9 @@ impl Watch {
     }
 
     pub(crate) fn target(&mut self, answer: Answer) -> Result<(), Unkept> {
+        if self.look.target != Some(answer) {
+            return Err(Unkept);
+        }
         once(&mut self.target, answer)
     }
 
@@ -282,6 +326,25 @@ pub(crate) fn list<'a>(entries: impl Iterator<Item = (&'a str, Kind)>) -> Answer
     digester.answer()
 }
 
+/// The hash by which the engine tells a component which file it is. Were it another one, nothing would be kept.
+fn hash_of(look: &Look) -> Option<u64> {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let identity = look.identity?;
+    let mut hasher = DefaultHasher::new();
+    (identity.device, identity.inode).hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// The digest of which granted folders there are.
+pub(crate) fn folders<'a>(all: impl Iterator<Item = (&'a Path, bool)>) -> Answer {
+    let mut digester = Digester::new("folders");
+    for (folder, there) in all {
+        digester.bytes(folder.as_os_str().as_encoded_bytes()).flag(there);
+    }
+    digester.answer()
+}
+
+use system::is_file;
 pub(crate) use system::look;
 
 #[cfg(not(target_os = "linux"))]
@@ -292,6 +355,10 @@ mod system {
 
     pub(crate) fn look(_: &At) -> Option<Look> {
         None
+    }
+
+    pub(super) fn is_file(_: &Look, _: &std::fs::File) -> bool {
+        false
     }
 
     impl FileRead {
@@ -333,26 +400,71 @@ mod system {
                 shape: Shape::Nothing,
                 identity: None,
                 settled: true,
+                metadata: None,
+                target: None,
             }),
             Err(_) => None,
         }
     }
 
     fn look_at(file: &File, now: SystemTime) -> Option<Look> {
-        let metadata = file.metadata().ok()?;
-        let identity = identity(&metadata);
+        let found = file.metadata().ok()?;
+        let identity = identity(&found);
+        let target = match found.is_symlink() {
+            true => {
+                let target = rustix::fs::readlinkat(file, "", Vec::new()).ok()?;
+                Some(super::super::digest::text("link", Some(target.to_str().ok()?)))
+            }
+            false => None,
+        };
         Some(Look {
             shape: Shape::Thing(
-                kind(&metadata),
+                kind(&found),
                 Access {
-                    mode: metadata.mode(),
-                    user: metadata.uid(),
-                    group: metadata.gid(),
+                    mode: found.mode(),
+                    user: found.uid(),
+                    group: found.gid(),
                 },
             ),
             settled: settled(&identity, now),
             identity: Some(identity),
+            metadata: Some(metadata(&found).answer()),
+            target,
         })
+    }
+
+    /// Whether an open file is what was looked at.
+    pub(super) fn is_file(look: &Look, file: &File) -> bool {
+        let Ok(found) = file.metadata() else { return false };
+        look.identity
+            .is_some_and(|seen| (seen.device, seen.inode) == (found.dev(), found.ino()))
+    }
+
+    /// What lies at a path, if it can be told at a stroke and is found as [`open`] would find it: without a link on the way.
+    fn open_plainly(at: &At) -> Option<std::io::Result<File>> {
+        let plain = at.path.components().all(|part| {
+            matches!(
+                part,
+                std::path::Component::Normal(_) | std::path::Component::CurDir
+            )
+        });
+        let follow = if at.follow {
+            OFlags::empty()
+        } else {
+            OFlags::NOFOLLOW
+        };
+        let opened = openat2(
+            CWD,
+            at.folder.join(&at.path),
+            OFlags::PATH | OFlags::CLOEXEC | follow,
+            Mode::empty(),
+            ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
+        );
+        match opened {
+            _ if !plain => None,
+            Err(rustix::io::Errno::LOOP) => None,
+            opened => Some(opened.map(File::from).map_err(std::io::Error::from)),
+        }
     }
 
     fn settled(identity: &Identity, now: SystemTime) -> bool {
@@ -370,12 +482,15 @@ mod system {
         let time = |seconds: i64, nanoseconds: i64| {
             seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
         };
+        let changed = time(metadata.ctime(), metadata.ctime_nsec());
+        #[cfg(feature = "sabotage")]
+        let changed = crate::sabotage::changed(changed);
         Identity {
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.size(),
             modified: time(metadata.mtime(), metadata.mtime_nsec()),
-            changed: time(metadata.ctime(), metadata.ctime_nsec()),
+            changed,
         }
     }
 
@@ -426,14 +541,11 @@ mod system {
             if !self.look.settled {
                 return false;
             }
-            let path = self.at.folder.join(&self.at.path);
-            let found = if self.at.follow {
-                std::fs::metadata(&path)
-            } else {
-                std::fs::symlink_metadata(&path)
-            };
-            match (found, &self.look.identity) {
-                (Ok(metadata), Some(before)) => identity(&metadata) == *before,
+            let opened = open_plainly(&self.at).unwrap_or_else(|| open(&self.at, OFlags::PATH));
+            match (opened, &self.look.identity) {
+                (Ok(file), Some(before)) => file
+                    .metadata()
+                    .is_ok_and(|metadata| identity(&metadata) == *before),
                 (Err(error), None) => error.kind() == ErrorKind::NotFound,
                 _ => false,
             }
@@ -458,45 +570,46 @@ mod system {
 
         fn compare(&self, look: &Look) -> Result<(), String> {
             let differs = || format!("{} has changed", self.at);
-            let failed = |_| format!("{} can't be read again", self.at);
-            if let Some(answer) = self.metadata {
-                let found = open(&self.at, OFlags::PATH).map_err(failed)?;
-                if metadata(&found.metadata().map_err(failed)?).answer() != answer {
-                    return Err(differs());
-                }
+            if self.metadata.is_some() && look.metadata != self.metadata {
+                return Err(differs());
             }
             if let (Some(end), Some(identity)) = (self.end, look.identity)
                 && identity.size > end
             {
                 return Err(differs());
             }
-            if let Some(answer) = self.target {
-                let found = open(&self.at, OFlags::PATH).map_err(failed)?;
-                let target = rustix::fs::readlinkat(&found, "", Vec::new()).map_err(|_| differs())?;
-                let target = target.to_str().map_err(|_| differs())?;
-                if super::super::digest::text("link", Some(target)) != answer {
+            if self.target.is_some() && look.target != self.target {
+                return Err(differs());
+            }
+            if let Some(answer) = self.list {
+                let folder = self.reopen(look, OFlags::RDONLY | OFlags::DIRECTORY)?;
+                if entries(&folder).map_err(|_| differs())? != Some(answer) {
                     return Err(differs());
                 }
             }
-            if let Some(answer) = self.list
-                && entries(&self.at).map_err(failed)? != Some(answer)
-            {
-                return Err(differs());
-            }
             if !self.pieces.is_empty() {
-                self.compare_pieces()?;
+                self.compare_pieces(look)?;
             }
             Ok(())
         }
 
-        fn compare_pieces(&self) -> Result<(), String> {
+        /// Opens what was looked at: it may be gone already, and something else be there.
+        fn reopen(&self, look: &Look, flags: OFlags) -> Result<File, String> {
+            let file = open(&self.at, flags).map_err(|_| format!("{} can't be read again", self.at))?;
+            match is_file(look, &file) {
+                true => Ok(file),
+                false => Err(format!("{} is another file now", self.at)),
+            }
+        }
+
+        fn compare_pieces(&self, look: &Look) -> Result<(), String> {
             let total: u64 = self.pieces.iter().map(|piece| piece.length).sum();
             if total > PROOF_MAX {
                 return Err(format!("{} is too large to be read again", self.at));
             }
             let failed = |_| format!("{} can't be read again", self.at);
             // What became a pipe meanwhile must not block.
-            let file = open(&self.at, OFlags::RDONLY | OFlags::NONBLOCK).map_err(failed)?;
+            let file = self.reopen(look, OFlags::RDONLY | OFlags::NONBLOCK)?;
             let mut buffer = vec![0; 64 << 10];
             for piece in &self.pieces {
                 let mut hasher = blake3::Hasher::new();
@@ -544,10 +657,9 @@ mod system {
     }
 
     /// The digest of a folder's list. None: it has a name that is no text, which no component gets to see, or too many.
-    fn entries(at: &At) -> std::io::Result<Option<Answer>> {
-        let folder = open(at, OFlags::RDONLY | OFlags::DIRECTORY)?;
+    fn entries(folder: &File) -> std::io::Result<Option<Answer>> {
         let mut all = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&folder)? {
+        for entry in rustix::fs::Dir::read_from(folder)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().to_str() else {
                 return Ok(None);
@@ -558,7 +670,7 @@ mod system {
             if all.len() >= ENTRIES_MAX {
                 return Ok(None);
             }
-            let found = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            let found = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
             let kind = match rustix::fs::FileType::from_raw_mode(found.st_mode) {
                 rustix::fs::FileType::RegularFile => Kind::File,
                 rustix::fs::FileType::Directory => Kind::Folder,

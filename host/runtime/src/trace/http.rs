@@ -19,10 +19,14 @@ use serde::{Deserialize, Serialize};
 /// Longest wait for each step of a validation: who is slower than this is asked anew, with the call's own patience.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The headers of a response that say for how long it holds.
-const KEPT: [HeaderName; 9] = [
+/// The headers of a response that say for how long it holds, and what it is.
+const KEPT: [HeaderName; 13] = [
     header::AGE,
     header::CACHE_CONTROL,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_LOCATION,
+    header::CONTENT_TYPE,
     header::DATE,
     header::ETAG,
     header::EXPIRES,
@@ -30,6 +34,16 @@ const KEPT: [HeaderName; 9] = [
     header::PRAGMA,
     header::VARY,
     header::WARNING,
+];
+
+/// Those that the component saw and that say what it got: where a validation says otherwise, it would get something else now.
+const SAID: [HeaderName; 6] = [
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_LOCATION,
+    header::CONTENT_TYPE,
+    header::ETAG,
+    header::LAST_MODIFIED,
 ];
 
 /// With one of these in the request, the response is about something else than the resource.
@@ -229,7 +243,26 @@ impl HttpRead {
         if response.status() != StatusCode::NOT_MODIFIED {
             return Err(format!("{self} has another answer"));
         }
-        Ok(self.confirmed(response.headers(), SystemTime::now()))
+        match self.is_confirmed(response.headers()) {
+            true => Ok(self.confirmed(response.headers(), SystemTime::now())),
+            false => Err(format!("{self} says other things of itself")),
+        }
+    }
+
+    /// Whether a server that says that nothing changed speaks of the same response.
+    fn is_confirmed(&self, headers: &HeaderMap) -> bool {
+        let Some(seen) = restore(&self.response) else {
+            return false;
+        };
+        // A tag may come back as weak as the question was.
+        let value = |value: Option<&HeaderValue>| {
+            value.map(|value| {
+                let bytes = value.as_bytes();
+                bytes.strip_prefix(b"W/").unwrap_or(bytes).to_vec()
+            })
+        };
+        SAID.iter()
+            .all(|name| !headers.contains_key(name) || value(headers.get(name)) == value(seen.get(name)))
     }
 
     /// The same response, with what the server says about it now.
@@ -341,6 +374,36 @@ mod tests {
         check(404, &[("cache-control", "max-age=5")], true, 5);
         check(206, &[("cache-control", "max-age=5")], false, 0);
         check(500, &[("etag", "\"1\"")], false, 0);
+    }
+
+    #[test]
+    fn a_validation_speaks_of_the_same_response() {
+        let request = Request::get("http://example.com/x")
+            .body(Empty::<Bytes>::new())
+            .unwrap();
+        let response = Response::builder()
+            .header("etag", "\"1\"")
+            .header("content-type", "text/plain")
+            .body(())
+            .unwrap();
+        let read = Asked::of(&request)
+            .unwrap()
+            .answered(&response, SystemTime::now())
+            .unwrap();
+        for (name, value, same) in [
+            ("date", "Sun, 15 Jun 2025 15:06:40 GMT", true),
+            ("etag", "\"1\"", true),
+            ("etag", "W/\"1\"", true),
+            ("etag", "\"2\"", false),
+            ("content-type", "text/plain", true),
+            ("content-type", "text/html", false),
+            ("content-language", "en", false),
+            ("x-request-id", "7", true),
+        ] {
+            let headers = [(HeaderName::from_static(name), HeaderValue::from_static(value))];
+            let headers = headers.into_iter().collect();
+            assert_eq!(read.is_confirmed(&headers), same, "{name}: {value}");
+        }
     }
 
     #[test]

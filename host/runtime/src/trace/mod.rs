@@ -59,7 +59,7 @@ pub struct Seen {
 #[serde(tag = "of", rename_all = "kebab-case")]
 pub(crate) enum Read {
     Sql(sql::SqlRead),
-    File(files::FileRead),
+    File(Box<files::FileRead>),
     Http(http::HttpRead),
     Kv(kv::KvRead),
     /// One variable.
@@ -69,6 +69,10 @@ pub(crate) enum Read {
     },
     /// All granted variables.
     Environment {
+        answer: Answer,
+    },
+    /// Which of the granted folders there are.
+    Folders {
         answer: Answer,
     },
     /// Facts of the host.
@@ -95,7 +99,7 @@ impl Read {
             Read::Http(read) => read.bytes(),
             Read::Kv(read) => read.bytes(),
             Read::Env { name, .. } => name.len(),
-            Read::Environment { .. } | Read::Host { .. } => 0,
+            Read::Environment { .. } | Read::Folders { .. } | Read::Host { .. } => 0,
         }
     }
 }
@@ -109,6 +113,7 @@ impl fmt::Display for Read {
             Read::Kv(read) => read.fmt(f),
             Read::Env { name, .. } => write!(f, "env {name}"),
             Read::Environment { .. } => f.write_str("env (all that is granted)"),
+            Read::Folders { .. } => f.write_str("the list of granted folders"),
             Read::Host { .. } => f.write_str("host registry"),
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use super::{HostFacts, Read, Scope, Seen, Trace, digest};
 use crate::grants::Grants;
-use crate::imports::environment;
+use crate::imports::{environment, filesystem};
 use crate::{Runtime, Services};
 
 /// What was found out about a trace.
@@ -108,6 +108,7 @@ impl Services {
                 digest::variable(value.as_deref()) == *answer
             }
             Read::Environment { answer } => digest::variables(&environment::granted(&grants.env)) == *answer,
+            Read::Folders { answer } => filesystem::there(&grants.fs) == *answer,
             Read::Host { .. } => false,
         }
     }
@@ -125,14 +126,16 @@ impl Services {
                 tokio::task::spawn_blocking(move || read.ask_again())
                     .await
                     .map_err(|_| "a file can't be read again".to_owned())?
-                    .map(Read::File)
+                    .map(|read| Read::File(Box::new(read)))
             }
             Read::Http(read) => read.ask_again(&self.egress, &grants.http).await.map(Read::Http),
             Read::Kv(read) => read
                 .ask_again(&self.values, &grants.kv, deadline)
                 .await
                 .map(Read::Kv),
-            Read::Env { .. } | Read::Environment { .. } => Err(format!("{read} has another value")),
+            Read::Env { .. } | Read::Environment { .. } | Read::Folders { .. } => {
+                Err(format!("{read} has another value"))
+            }
             Read::Host { about, answer } => {
                 let told = match about {
                     HostFacts::Plugins => self.facts.plugins(),

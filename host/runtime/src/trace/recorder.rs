@@ -100,7 +100,7 @@ impl Recorder {
         if trace.has_provable_part() {
             for at in order {
                 if let Some(watch) = files.remove(&at) {
-                    trace.push(0, Read::File(watch.finish(at)));
+                    trace.push(0, Read::File(Box::new(watch.finish(at))));
                 }
             }
         }

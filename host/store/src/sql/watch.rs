@@ -68,7 +68,7 @@ impl Watch {
     /// there is none.
     pub(super) fn stamp(&self) -> Option<DataStamp> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        // Before the connection is opened: where the file is exchanged in between, the next look finds another one.
+        // Before the connection is opened, and once more after.
         let file = FileId::of(&self.path)?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.as_ref().is_some_and(|open| open.file != file) {
@@ -80,6 +80,10 @@ impl Watch {
                 let session = Session::open(&self.path, Mode::Read, &self.limits).ok()?;
                 // Whoever asks does not wait for a writer: asking the question itself does.
                 session.conn.busy_timeout(Duration::ZERO).ok()?;
+                if FileId::of(&self.path) != Some(file) {
+                    // The connection may be to either.
+                    return None;
+                }
                 none.insert(Open {
                     session,
                     file,
@@ -89,6 +93,8 @@ impl Watch {
         };
         let mut ask = watch.session.conn.prepare_cached("PRAGMA data_version").ok()?;
         let version = ask.query_row([], |row| row.get(0)).ok()?;
+        #[cfg(feature = "sabotage")]
+        let version = crate::sabotage::version(version);
         Some(DataStamp {
             watch: watch.number,
             version,
