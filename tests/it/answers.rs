@@ -13,7 +13,7 @@ use crate::proof::outside;
 use crate::rig::{Rig, run};
 
 /// Answers about the demo's database.
-async fn finance(change: impl FnOnce(&mut Config)) -> (Rig, Answers) {
+pub(crate) async fn finance(change: impl FnOnce(&mut Config)) -> (Rig, Answers) {
     let rig = Rig::with_finance(|config| {
         config.cache.enabled = true;
         change(config);
@@ -137,13 +137,13 @@ fn without_the_plugin_it_says_what_to_install() {
 }
 
 /// A model on loopback that says what it is told to, and remembers what it was asked.
-struct Model {
-    port: u16,
+pub(crate) struct Model {
+    pub(crate) port: u16,
     asked: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Model {
-    fn start(script: Vec<String>) -> Self {
+    pub(crate) fn start(script: Vec<String>) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
         let asked = Arc::<Mutex<Vec<Value>>>::default();
@@ -162,7 +162,7 @@ impl Model {
         Model { port, asked }
     }
 
-    fn asked(&self) -> Vec<Value> {
+    pub(crate) fn asked(&self) -> Vec<Value> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -202,7 +202,7 @@ fn reply(stop: &str, blocks: &[(Value, Value)]) -> String {
     events.iter().map(text).collect()
 }
 
-fn says(text: &str) -> String {
+pub(crate) fn says(text: &str) -> String {
     reply(
         "end_turn",
         &[(

@@ -17,6 +17,7 @@ mod cache_http;
 mod capabilities;
 mod compiled;
 mod connectors;
+mod conversations;
 mod crash;
 mod crash_versions;
 mod determinism;

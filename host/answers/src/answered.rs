@@ -14,6 +14,9 @@ use crate::ledger::Ledger;
 /// Most reads that an answer lists.
 const READS_MAX: usize = 200;
 
+/// Most tools that an answer names.
+const TOOLS_MAX: usize = 100;
+
 /// An answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Answered {
@@ -149,6 +152,24 @@ impl Answered {
         match self.by {
             By::Model { tokens, .. } => tokens,
             By::Template { .. } | By::Nobody => 0,
+        }
+    }
+
+    /// The tools that were called for it, each once. They were then, where the answer was kept.
+    pub fn tools(&self) -> Vec<String> {
+        match &self.by {
+            By::Template { .. } => vec![crate::data::TOOL.to_owned()],
+            By::Model { turn, .. } => {
+                let used = turn.get("tools").and_then(Value::as_array).into_iter().flatten();
+                let mut tools = Vec::new();
+                for name in used.filter_map(|used| used.get("name")?.as_str()) {
+                    if !tools.iter().any(|known| known == name) && tools.len() < TOOLS_MAX {
+                        tools.push(name.to_owned());
+                    }
+                }
+                tools
+            }
+            By::Nobody => Vec::new(),
         }
     }
 

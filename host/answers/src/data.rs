@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::ledger::Ledger;
 
 /// The tool that runs statements.
-const TOOL: &str = "sql_query";
+pub(crate) const TOOL: &str = "sql_query";
 
 /// What to do where there is no such tool, or it may not read.
 const INSTALL: &str = "`fact plugin install builtin:sql --grant sql:read:finance` installs it";

@@ -11,6 +11,7 @@
 //! Every figure comes out of a call of a tool, so the answer can say what it rests on ([`Answered::reads`]).
 
 mod answered;
+mod conversation;
 mod data;
 mod ledger;
 mod model;
@@ -28,6 +29,7 @@ use fact_types::{Code, Error, Freshness, Principal};
 use serde_json::{Value, json};
 
 pub use answered::{Answered, By, Source};
+pub use conversation::{Answerer, BadConversationId, Conversation, ConversationId, Details, Listed, Spoken};
 pub use fact_driver as driver;
 pub use fact_templates as templates;
 

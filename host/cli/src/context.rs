@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use fact_core::{Config, Host, Layer};
@@ -18,6 +19,7 @@ pub(crate) struct Context {
     named_file: Option<PathBuf>,
     flags: Layer,
     host: OnceLock<Arc<Host>>,
+    leaving: AtomicBool,
 }
 
 impl Context {
@@ -27,7 +29,18 @@ impl Context {
             named_file: global.config.clone(),
             flags: flags(global),
             host: OnceLock::new(),
+            leaving: AtomicBool::new(false),
         }
+    }
+
+    /// From here on, a signal is how the person leaves, and no failure.
+    pub(crate) fn left_by_signal(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a signal is no failure.
+    pub(crate) fn is_left_by_signal(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
     }
 
     pub(crate) fn screen(&self) -> &Screen {

@@ -31,7 +31,10 @@ pub(crate) async fn until_signal(
     };
     let result = tokio::select! {
         result = &mut verb => result,
-        () = stopping => return Err(Failure::new(Code::Cancelled, "Stopped before it was done.")),
+        () = stopping => return match context.is_left_by_signal() {
+            true => Ok(()),
+            false => Err(Failure::new(Code::Cancelled, "Stopped before it was done.")),
+        },
     };
     result.unwrap_or_else(|error| Err(Failure::internal("a verb ended in an unexpected way", &error)))
 }

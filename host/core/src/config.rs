@@ -34,6 +34,8 @@ pub struct Config {
     pub cache: CacheConfig,
     /// Who answers questions that no template answers.
     pub model: ModelConfig,
+    /// What is kept of conversations.
+    pub conversation: ConversationConfig,
     /// Files of templates for questions, besides the built-in ones.
     pub templates: Vec<PathBuf>,
     /// How requests leave the host.
@@ -107,6 +109,28 @@ impl Default for ModelConfig {
             max_calls: 7,
             max_dollars: None,
             max_time: Span::secs(120),
+        }
+    }
+}
+
+/// What is kept of conversations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConversationConfig {
+    /// Turns of one conversation that are kept as they were. Older ones are summed up.
+    pub turns: u32,
+    /// Conversations of one principal. With more, the longest unused are deleted.
+    pub most: u32,
+    /// How long a conversation is kept after its last turn.
+    pub lifetime: Span,
+}
+
+impl Default for ConversationConfig {
+    fn default() -> Self {
+        ConversationConfig {
+            turns: 10,
+            most: 1000,
+            lifetime: Span::secs(30 * 24 * 3600),
         }
     }
 }
@@ -192,6 +216,7 @@ impl Default for Config {
             limits: Limits::default(),
             cache: CacheConfig::default(),
             model: ModelConfig::default(),
+            conversation: ConversationConfig::default(),
             templates: Vec::new(),
             http: HttpConfig::default(),
             databases: BTreeMap::new(),
@@ -374,6 +399,16 @@ impl Config {
             millis(self.model.max_time),
             1000,
             3_600_000,
+        );
+        // All of them go to a model with each question, so there are no more than it can be told.
+        within("conversation.turns", self.conversation.turns.into(), 1, 50);
+        within("conversation.most", self.conversation.most.into(), 1, 100_000);
+        within(
+            "conversation.lifetime (ms)",
+            millis(self.conversation.lifetime),
+            1000,
+            // Ten years.
+            315_360_000_000,
         );
         wrong.extend(self.cache.problems());
         wrong

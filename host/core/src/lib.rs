@@ -30,8 +30,8 @@ mod usage;
 
 pub use call::Answer;
 pub use config::{
-    Config, ConfigError, DatabaseConfig, HttpConfig, InstallConfig, LogConfig, LogFormat, ModelConfig,
-    ModelProvider, RuntimeSection,
+    Config, ConfigError, ConversationConfig, DatabaseConfig, HttpConfig, InstallConfig, LogConfig, LogFormat,
+    ModelConfig, ModelProvider, RuntimeSection,
 };
 pub use environment::{Layer, variables};
 pub use fact_policy as policy;
@@ -47,7 +47,9 @@ pub use host::{COMPILE_VERB, Host, OpenError, worker_threads};
 pub use recall::{Kept, KeptAnswer};
 pub use rights::{Asked, Circumstances};
 
-/// The store's parts that doors show: the demo database, its samples and checks.
+/// The store's parts that doors show: the demo database, its samples and checks, conversations.
 pub mod store {
-    pub use fact_store::{Databases, Sample, demo};
+    pub use fact_store::{
+        ConversationBounds, ConversationRow, Databases, NewTurn, Sample, StoreError, TurnRow, demo,
+    };
 }

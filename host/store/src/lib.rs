@@ -1,6 +1,6 @@
 //! The host's database, and the guarded SQL that plugins may run.
 //!
-//! - [`Store`]: what the host itself keeps, in `fact.db`: installed plugins and their grants. It survives being killed at
+//! - [`Store`]: what the host itself keeps, in `fact.db`: installed plugins and their grants, conversations. It survives being killed at
 //!   any moment, and several processes may share it.
 //! - [`Databases`]: the databases that plugins may reach, each statement checked by the engine against the plugin's grants.
 //! - [`CacheFile`]: what the host's cache keeps on disk, sealed, in `cache.db`.
@@ -36,6 +36,7 @@
 //! ```
 
 mod cache;
+mod conversation;
 pub mod demo;
 mod kv;
 #[cfg(feature = "sabotage")]
@@ -47,6 +48,7 @@ mod store;
 mod usage;
 
 pub use cache::{CacheBatch, CacheBounds, CacheFile, CacheRow, CacheTotals, CallRow, RowId, Trimmed};
+pub use conversation::{ConversationBounds, ConversationRow, NewTurn, TurnRow};
 pub use kv::{
     BUCKET_NAME_MAX, BucketName, KEY_MAX, KvEntry, KvError, KvErrorKind, KvKey, KvLimits, KvRange, KvStamp,
     KvStore, KvValue, LIST_MAX, VALUE_MAX,

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use clap::Args;
-use fact_answers::{Answered, Answers, Ask as Question, By};
+use fact_answers::driver::Unwatched;
+use fact_answers::{Answered, Answers, Ask as Question, By, ConversationId};
 use fact_types::{Code, Error, Freshness, Principal};
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -15,6 +17,8 @@ Examples:
   fact ask 'total revenue in Q1 2025'
   fact ask 'compare Q1 2025 with Q1 2024 for retail'
   fact ask 'TechCorp revenue Q1 2025' --json
+  fact ask --conversation budget 'What was TechCorp revenue in Q1 2025?'
+  fact ask --continue 'and for Q4?'
 
 An answer is kept, and used again while everything that it rests on is still so: then neither a tool nor a model runs, and
 the answer says so. Without a model (`model.provider` in the configuration), questions are answered by templates: `fact
@@ -35,6 +39,38 @@ pub(crate) struct Ask {
     /// Ask anew, whatever is kept.
     #[arg(long)]
     fresh: bool,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Which conversation a question belongs to.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// Go on with the conversation of this name, or begin it.
+    #[arg(long, value_name = "NAME")]
+    conversation: Option<ConversationId>,
+    /// Go on with the conversation that was used last.
+    #[arg(long = "continue", conflicts_with = "conversation")]
+    last: bool,
+}
+
+impl Which {
+    /// The conversation that was named; none when none was.
+    pub(super) async fn find(
+        self,
+        answers: &Answers,
+        principal: &Principal,
+    ) -> Result<Option<ConversationId>, Failure> {
+        if !self.last {
+            return Ok(self.conversation);
+        }
+        let all = answers.conversations(principal).await?;
+        let last = all.first().and_then(|last| last.id.parse().ok());
+        last.map(Some).ok_or_else(|| {
+            Failure::new(Code::NotFound, "There is no conversation to go on with.")
+                .hint("`fact chat` begins one, and so does --conversation with a name of your choice.")
+        })
+    }
 }
 
 impl Ask {
@@ -46,8 +82,16 @@ impl Ask {
         if self.fresh {
             ask.freshness = Freshness::Run;
         }
-        let answered = answers.ask_plainly(ask).await.map_err(Failure::from)?;
-        show(context, &answered)
+        let conversation = self.which.find(&answers, &principal).await?;
+        let answered = match &conversation {
+            Some(id) => answers.converse(id, ask, &Unwatched).await?,
+            None => answers.ask_plainly(ask).await?,
+        };
+        show(context, &answered, conversation.as_ref())?;
+        if answered.is_answer() {
+            return Ok(());
+        }
+        Err(Error::new(Code::ToolFailed, "The question was not answered.").into())
     }
 }
 
@@ -57,21 +101,33 @@ pub(super) async fn answers(context: &Context) -> Result<Answers, Failure> {
     Ok(Answers::open(Arc::clone(&host))?)
 }
 
-/// Prints an answer. One that is none ends the command with its code.
-fn show(context: &Context, answered: &Answered) -> Result<(), Failure> {
+/// Prints an answer.
+pub(super) fn show(
+    context: &Context,
+    answered: &Answered,
+    conversation: Option<&ConversationId>,
+) -> Result<(), Failure> {
     let screen = context.screen();
     if screen.json_wanted() {
-        screen.json(answered)?;
-    } else {
-        screen.foreign(&answered.text)?;
-        for line in provenance(answered) {
-            screen.line(line)?;
-        }
+        return screen.json(&Document {
+            answered,
+            conversation,
+        });
     }
-    if answered.is_answer() {
-        return Ok(());
+    screen.foreign(&answered.text)?;
+    for line in provenance(answered) {
+        screen.line(line)?;
     }
-    Err(Error::new(Code::ToolFailed, "The question was not answered.").into())
+    Ok(())
+}
+
+/// An answer for a program.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    answered: &'a Answered,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversation: Option<&'a ConversationId>,
 }
 
 /// Where an answer is from.

@@ -36,6 +36,10 @@ const ABOUT: &[(&str, &str)] = &[
         "What one call may use. [plugins.NAME.limits] and [plugins.NAME.tools.TOOL] change it for some.",
     ),
     (
+        "conversation",
+        "What is kept of conversations: turns as they were (older ones are summed up), conversations, and for how long.",
+    ),
+    (
         "http",
         "How requests leave the host. root_certificates: PEM files of authorities to trust besides the public ones.",
     ),

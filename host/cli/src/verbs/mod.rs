@@ -3,8 +3,10 @@
 mod ask;
 mod batch;
 mod call;
+mod chat;
 mod completions;
 mod config;
+mod conversation;
 mod db;
 mod demo;
 mod doctor;
@@ -45,6 +47,11 @@ pub(crate) enum Verb {
     Call(call::Call),
     /// Ask a question: answered from what is kept while it is true, by a template, or by a model with tools.
     Ask(ask::Ask),
+    /// Ask one question after the other, each of which may go on from those before.
+    Chat(chat::Chat),
+    /// List, show and delete conversations.
+    #[command(subcommand)]
+    Conversation(conversation::Conversation),
     /// List and test the questions that are answered without a model.
     #[command(subcommand)]
     Template(template::Template),
@@ -73,6 +80,8 @@ pub(crate) async fn run(context: Arc<Context>, verb: Verb) -> Result<(), Failure
         Verb::Tool(tool) => tool.run(context).await,
         Verb::Call(call) => call.run(context).await,
         Verb::Ask(ask) => ask.run(context).await,
+        Verb::Chat(chat) => chat.run(context).await,
+        Verb::Conversation(conversation) => conversation.run(context).await,
         Verb::Template(template) => template.run(context).await,
         Verb::Db(db) => db.run(context).await,
         Verb::Config(config) => config.run(context),

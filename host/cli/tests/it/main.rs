@@ -10,6 +10,7 @@
 )]
 
 mod author;
+mod chat;
 mod codes;
 mod compiler;
 mod dev;

@@ -57,6 +57,10 @@ const STEPS: &[Step] = &[
         name: "tool usage",
         sql: crate::usage::SCHEMA,
     },
+    Step {
+        name: "conversations",
+        sql: crate::conversation::SCHEMA,
+    },
 ];
 
 pub(super) fn known() -> i64 {

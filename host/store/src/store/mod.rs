@@ -18,6 +18,7 @@ pub use grants::{Added, NewGrant};
 pub use migrate::Migration;
 pub use plugins::PluginRow;
 pub use text::Unreadable;
+pub(crate) use text::{select, within};
 pub use uses::GrantUse;
 pub use versions::{VersionRow, VersionState};
 
@@ -279,7 +280,7 @@ impl Store {
     }
 
     /// Makes a change in one transaction: all of it, or nothing when `change` fails.
-    fn change<T>(
+    pub(crate) fn change<T>(
         &self,
         doing: &'static str,
         change: impl Fn(&Transaction<'_>) -> Result<T, StoreError>,
@@ -299,7 +300,7 @@ impl Store {
         self.relaxed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn main(&self) -> MutexGuard<'_, Connection> {
+    pub(crate) fn main(&self) -> MutexGuard<'_, Connection> {
         self.main.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

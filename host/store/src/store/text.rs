@@ -24,14 +24,14 @@ pub struct Unreadable {
 /// A row as read: parsed, or the reason why it is not.
 pub(super) type Parsed<T> = Result<T, Unreadable>;
 
-pub(super) fn within(what: &'static str, text: &str, most: usize) -> Result<(), StoreError> {
+pub(crate) fn within(what: &'static str, text: &str, most: usize) -> Result<(), StoreError> {
     if text.len() > most {
         return Err(StoreError::TooLong { what, most });
     }
     Ok(())
 }
 
-pub(super) fn select<T>(
+pub(crate) fn select<T>(
     conn: &Connection,
     sql: &str,
     parameters: &[&str],
