@@ -24,6 +24,7 @@ mod determinism;
 mod downloads;
 mod drop_in;
 mod finance;
+mod flows;
 mod forge;
 mod forged;
 mod fresh;

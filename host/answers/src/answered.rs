@@ -31,6 +31,12 @@ pub struct Answered {
     pub cache: CacheNote,
     /// What it rests on, each thing once.
     pub reads: Vec<String>,
+    /// Calls of tools that were made for it; none where it was kept.
+    #[serde(default)]
+    pub calls: u32,
+    /// Those of them that the cache answered.
+    #[serde(default)]
+    pub cached_calls: u32,
     /// Why it can't be kept, where it can't.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fleeting: Option<String>,
@@ -83,6 +89,8 @@ impl Answered {
             by,
             cache: CacheNote::default(),
             reads: Vec::new(),
+            calls: 0,
+            cached_calls: 0,
             fleeting: None,
             total_us: 0,
         }
@@ -121,12 +129,15 @@ impl Answered {
         let answered: Answered = serde_json::from_value(kept.document).ok()?;
         Some(Answered {
             cache: kept.note,
+            calls: 0,
+            cached_calls: 0,
             ..answered
         })
     }
 
     pub(crate) fn resting_on(mut self, ledger: &Ledger) -> Self {
         let (trace, effects) = ledger.read();
+        (self.calls, self.cached_calls) = ledger.calls();
         self.reads = effects
             .iter()
             .filter(|effect| effect.access == Access::Read)

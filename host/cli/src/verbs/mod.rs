@@ -10,6 +10,7 @@ mod conversation;
 mod db;
 mod demo;
 mod doctor;
+mod flow;
 mod grants;
 mod init;
 mod plugin;
@@ -52,6 +53,9 @@ pub(crate) enum Verb {
     /// List, show and delete conversations.
     #[command(subcommand)]
     Conversation(conversation::Conversation),
+    /// Run and show flows: steps of tools and questions that build on one another.
+    #[command(subcommand)]
+    Flow(flow::Flow),
     /// List and test the questions that are answered without a model.
     #[command(subcommand)]
     Template(template::Template),
@@ -82,6 +86,7 @@ pub(crate) async fn run(context: Arc<Context>, verb: Verb) -> Result<(), Failure
         Verb::Ask(ask) => ask.run(context).await,
         Verb::Chat(chat) => chat.run(context).await,
         Verb::Conversation(conversation) => conversation.run(context).await,
+        Verb::Flow(flow) => flow.run(context).await,
         Verb::Template(template) => template.run(context).await,
         Verb::Db(db) => db.run(context).await,
         Verb::Config(config) => config.run(context),
