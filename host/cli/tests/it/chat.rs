@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::fact::{Home, Ran};
 
 /// A home with the demo database, and the plugin that may read it.
-fn finance() -> Home {
+pub(crate) fn finance() -> Home {
     let home = Home::new();
     home.ok(&["db", "seed"]);
     home.ok(&["plugin", "install", "builtin:sql", "--grant", "sql:read:finance"]);

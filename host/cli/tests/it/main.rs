@@ -15,6 +15,7 @@ mod codes;
 mod compiler;
 mod dev;
 mod fact;
+mod flow;
 mod grants;
 mod init;
 mod policy;
