@@ -45,6 +45,8 @@ impl Site {
     /// The answer to a request for `/KIND/PAGE`.
     fn answer(&mut self, kind: &str, page: usize, header: impl Fn(&str) -> Option<String>) -> Vec<u8> {
         let (content, said) = self.pages[page];
+        // What holds for an hour by the server's word may be told for as long, gone or not.
+        let gone = self.gone[page] && kind != "fresh";
         let mut body = format!("{kind}/{page}/{content}");
         let mut headers = Vec::new();
         let mut unchanged = false;
@@ -88,17 +90,17 @@ impl Site {
             headers.push(format!("etag: {etag}"));
         }
         headers.push(format!("date: {}", date(SystemTime::now())));
-        let status = match (self.gone[page], unchanged) {
+        let status = match (gone, unchanged) {
             (true, _) => "404 Not Found",
             (_, true) => "304 Not Modified",
             _ => "200 OK",
         };
-        if self.gone[page] {
+        if gone {
             headers.clear();
             body.clear();
             length = None;
         }
-        if !unchanged || self.gone[page] {
+        if !unchanged || gone {
             headers.push(format!("content-length: {}", length.unwrap_or(body.len())));
         } else {
             body.clear();
