@@ -493,8 +493,9 @@ fn call_peer() {
     });
 }
 
-/// The tests of what says that it only reads and changes keys, and of the guests without the plugin contract.
+/// The tests of guests that stand elsewhere.
 use crate::kv::kv_keys;
+use crate::lifetimes::lifetimes;
 use crate::plain::{every_type, plain_fetch, plain_files, plain_settings, plain_time};
 
 /// Refers to the test of a guest's name, which must exist for that.

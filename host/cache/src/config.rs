@@ -23,6 +23,8 @@ pub struct CacheConfig {
     pub max_lifetime: Span,
     /// Longest lifetime that a tool may declare for its failures.
     pub max_negative_lifetime: Span,
+    /// How often the most asked calls are made ahead, while a command that stays open runs. 0s: never.
+    pub warm_every: Span,
     /// When the disk is left alone after failures.
     pub breaker: BreakerConfig,
 }
@@ -60,12 +62,34 @@ impl Default for CacheConfig {
             strategy: Strategy::default(),
             max_lifetime: Span::secs(24 * 3600),
             max_negative_lifetime: Span::secs(60),
+            warm_every: Span::secs(0),
             breaker: BreakerConfig::default(),
         }
     }
 }
 
 impl CacheConfig {
+    /// What each setting may be: its key after `cache.`, and the values in words.
+    pub const RANGES: &'static [(&'static str, &'static str)] = &[
+        ("enabled", "true or false"),
+        ("memory", "0, or from 64KiB to 64GiB"),
+        ("disk", "0, or from 1MiB to 1024GiB"),
+        ("disk_entries", "from 100 to 10000000"),
+        ("strategy", "lru, lfu, ttl, token-cost or adaptive"),
+        ("max_lifetime", "from 1s to 1year"),
+        ("max_negative_lifetime", "from 0s to 1h"),
+        ("warm_every", "0s, or from 1m to 1day"),
+        (
+            "breaker.profile",
+            "default, development, production or high-traffic",
+        ),
+        ("breaker.failures", "from 3 to 15"),
+        ("breaker.successes", "from 2 to 5"),
+        ("breaker.timeout", "from 30s to 5m"),
+        ("breaker.window", "from 2m to 10m"),
+        ("breaker.recovery", "from 0.1 to 1"),
+    ];
+
     /// Every value that makes no sense: a sentence for each, with the key after `cache.`.
     pub fn problems(&self) -> Vec<String> {
         let mut wrong = Vec::new();
@@ -102,6 +126,16 @@ impl CacheConfig {
             never,
             hour,
         );
+        // More often would keep a machine busy with questions that nobody asks.
+        if self.warm_every != never {
+            let (minute, day) = (Span::secs(60), Span::secs(24 * 3600));
+            if self.warm_every < minute || self.warm_every > day {
+                wrong.push(format!(
+                    "cache.warm_every is {}; it must be 0s, or from {minute} to {day}",
+                    self.warm_every
+                ));
+            }
+        }
         let settings = self.breaker.settings();
         within(&mut wrong, "cache.breaker.failures", settings.failures, 3, 15);
         within(&mut wrong, "cache.breaker.successes", settings.successes, 2, 5);
@@ -181,7 +215,7 @@ mod tests {
             check(&format!("breaker.profile = '{profile}'"), &[]);
         }
         check(
-            "memory = 1\ndisk = '1KiB'\ndisk_entries = 1\nmax_lifetime = '0s'\nmax_negative_lifetime = '2h'\n\
+            "memory = 1\ndisk = '1KiB'\ndisk_entries = 1\nmax_lifetime = '0s'\nmax_negative_lifetime = '2h'\nwarm_every = '1s'\n\
              [breaker]\nfailures = 2\nsuccesses = 6\ntimeout = '1s'\nwindow = '1h'\nrecovery = nan",
             &[
                 "cache.memory is 1B; it must be 0, or from 64KiB to 64GiB",
@@ -189,6 +223,7 @@ mod tests {
                 "cache.disk_entries is 1; it must be from 100 to 10000000",
                 "cache.max_lifetime is 0s; it must be from 1s to 1year",
                 "cache.max_negative_lifetime is 2h; it must be from 0s to 1h",
+                "cache.warm_every is 1s; it must be 0s, or from 1m to 1day",
                 "cache.breaker.failures is 2; it must be from 3 to 15",
                 "cache.breaker.successes is 6; it must be from 2 to 5",
                 "cache.breaker.timeout is 1s; it must be from 30s to 5m",
@@ -196,6 +231,42 @@ mod tests {
                 "cache.breaker.recovery is NaN; it must be from 0.1 to 1",
             ],
         );
+    }
+
+    #[test]
+    fn the_ranges_that_are_told_are_those_that_hold() {
+        let wrong: CacheConfig = toml::from_str(
+            "memory = 1\ndisk = '1KiB'\ndisk_entries = 1\nmax_lifetime = '0s'\nmax_negative_lifetime = '2h'\nwarm_every = '2d'\n\
+             [breaker]\nfailures = 2\nsuccesses = 6\ntimeout = '1s'\nwindow = '1h'\nrecovery = 2.0",
+        )
+        .unwrap();
+        let problems = wrong.problems();
+        for (key, range) in CacheConfig::RANGES {
+            let told = problems
+                .iter()
+                .find(|problem| problem.starts_with(&format!("cache.{key} is ")));
+            match told {
+                Some(problem) => assert!(problem.ends_with(&format!("it must be {range}")), "{problem}"),
+                // What is no number has its words.
+                None => {
+                    let words: Vec<&str> = range.split(", ").flat_map(|part| part.split(" or ")).collect();
+                    for word in words {
+                        let (table, key) = key.rsplit_once('.').unwrap_or(("", key));
+                        let value = if word == "true" || word == "false" {
+                            word.to_owned()
+                        } else {
+                            format!("'{word}'")
+                        };
+                        let text = match table {
+                            "" => format!("{key} = {value}"),
+                            table => format!("[{table}]\n{key} = {value}"),
+                        };
+                        assert!(toml::from_str::<CacheConfig>(&text).is_ok(), "{text}");
+                    }
+                }
+            }
+        }
+        assert_eq!(problems.len(), CacheConfig::RANGES.len() - 3);
     }
 
     #[test]

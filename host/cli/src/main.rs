@@ -11,6 +11,7 @@ mod logging;
 mod progress;
 mod screen;
 mod stop;
+mod times;
 mod verbs;
 
 use std::process::ExitCode;

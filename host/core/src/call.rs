@@ -204,7 +204,7 @@ impl Host {
                 Recalled::Run(seat) => seat,
                 Recalled::Hit(hit) => {
                     self.registry().settle(&plugin, allowance, &hit.effects()).await;
-                    return Ok(self.use_kept(*hit, call, track));
+                    return self.use_kept(*hit, call, track);
                 }
             };
             // What it took to find that nothing of use was kept is of the call's time too.
@@ -235,7 +235,7 @@ impl Host {
             self.registry().settle(&plugin, allowance, &report.effects).await;
             track.trace = Arc::new(std::mem::take(&mut report.trace));
             let result = settle(report, &mut track.receipt);
-            self.retain(seat, (&plugin, &tool), call, result.as_ref().ok(), track);
+            self.retain(seat, (&plugin, &tool), call, (&result, &arguments), track);
             return lapse::told(result, over, &mut track.receipt, nested);
         }
         Err(Error::new(
@@ -302,7 +302,7 @@ impl Host {
 
 /// Stage: the arguments fit the tool's schema. Their keys go on in order, so that the same arguments are the same call in
 /// whatever order they were written. Nothing else of them is changed: to a tool, `2.0` may be something else than `2`.
-fn validate(tool: &Tool, call: &ToolCall) -> Result<String, Error> {
+pub(crate) fn validate(tool: &Tool, call: &ToolCall) -> Result<String, Error> {
     let arguments = in_order(tool.schema()?.check(&call.arguments)?).to_string();
     if arguments.len() > MAX_ARGUMENTS {
         return Err(Error::new(

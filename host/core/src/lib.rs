@@ -21,12 +21,14 @@ mod config;
 mod environment;
 mod facts;
 mod host;
+mod kept;
 mod lapse;
 mod peers;
 mod proof;
 mod recall;
 mod rights;
 mod usage;
+mod warm;
 
 pub use call::Answer;
 pub use config::{
@@ -34,6 +36,7 @@ pub use config::{
     ModelConfig, ModelProvider, RuntimeSection,
 };
 pub use environment::{Layer, variables};
+pub use fact_cache as cache;
 pub use fact_policy as policy;
 pub use fact_registry::{
     Added, Change, ChangeKind, DropIn, DropInEvent, Fate, Found, Grant, InstallOptions, Installed,
@@ -44,8 +47,10 @@ pub use fact_runtime::{Compiling, Fleeting, Proof, Trace, compile_child};
 pub use fact_store::ToolUsage;
 pub use fact_types as types;
 pub use host::{COMPILE_VERB, Host, OpenError, worker_threads};
+pub use kept::{EntryState, Explained, RestsOn};
 pub use recall::{Kept, KeptAnswer};
 pub use rights::{Asked, Circumstances};
+pub use warm::{WarmOutcome, Warmed, WarmedCall, Warmth};
 
 /// The store's parts that doors show: the demo database, its samples and checks, conversations.
 pub mod store {

@@ -3,14 +3,17 @@
 //! An entry is found by everything that its result depends on besides what it read; whether what it read is still so is asked
 //! of the world, each time. So nothing here knows of lifetimes but of those that a tool declares for what can't be proven.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fact_cache::{About, Cache, Cost, Flight, Found, Key, Kind, Lead, Level, Lookup, Payload, Why};
 use fact_registry::{Plugin, Tool};
 use fact_runtime::{Fleeting, Grants, Proof, Scope, Trace};
-use fact_types::{CacheNote, CacheState, Effects, Freshness, Limits, Outcome, ToolCall, ToolOutput};
+use fact_types::{
+    CacheClaim, CacheNote, CacheState, Code, Digest, Effects, Error, Freshness, Limits, Outcome, Principal,
+    ToolCall, ToolOutput,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,17 +25,27 @@ use crate::proof::{PROOF_MAX, Standing};
 /// no more than a wait.
 const UNKEPT_MAX: usize = 10_000;
 
+/// Longest reason that is remembered of each, in characters: a line for a reader.
+const WHY_MAX: usize = 200;
+
 /// A result that is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Kept {
-    /// What was answered.
-    pub output: ToolOutput,
+    /// What was answered, or how the tool said that it failed.
+    pub result: Result<ToolOutput, Error>,
     /// What the host saw of the call.
     pub effects: Effects,
     /// What the result rests on, as far as that can be proven.
     pub trace: Trace,
     /// What can't be proven of it, where a lifetime was declared instead.
     pub fleeting: Option<Fleeting>,
+}
+
+impl Kept {
+    /// Whether it is a failure that the tool reported.
+    pub fn is_failure(&self) -> bool {
+        self.result.as_ref().map_or(true, |output| output.is_error)
+    }
 }
 
 impl Payload for Kept {
@@ -46,14 +59,31 @@ impl Payload for Kept {
     }
 
     fn weight(&self) -> usize {
-        self.output.weight() + self.effects.weight() + self.trace.weight()
+        self.answer_weight() + self.effects.weight() + self.trace.weight()
+    }
+}
+
+impl Kept {
+    /// Bytes of what was answered.
+    fn answer_weight(&self) -> usize {
+        match &self.result {
+            Ok(output) => output.weight(),
+            Err(error) => {
+                let details = error
+                    .details
+                    .as_ref()
+                    .map_or(0, |details| details.to_string().len());
+                size_of::<Error>() + error.message.len() + details
+            }
+        }
     }
 }
 
 /// The cache of a host, and which calls are not for it.
 pub(crate) struct Memory {
     pub(crate) cache: Cache<Kept>,
-    unkept: Mutex<HashSet<Key>>,
+    /// With why they are not.
+    unkept: Mutex<HashMap<Key, String>>,
 }
 
 /// What the cache says to a call.
@@ -119,19 +149,25 @@ impl Memory {
 
     fn is_unkept(&self, key: &Key) -> bool {
         let unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
-        unkept.contains(key)
+        unkept.contains_key(key)
     }
 
-    fn note_unkept(&self, key: Key, unkept: bool) {
+    /// Why this process did not keep the result of a call when it was last made.
+    pub(crate) fn unkept(&self, key: &Key) -> Option<String> {
+        let unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
+        unkept.get(key).cloned()
+    }
+
+    fn note_unkept(&self, key: Key, unkept: Option<String>) {
         let mut keys = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
-        if !unkept {
+        let Some(why) = unkept else {
             keys.remove(&key);
             return;
-        }
+        };
         if keys.len() >= UNKEPT_MAX {
             keys.clear();
         }
-        keys.insert(key);
+        keys.insert(key, why.chars().take(WHY_MAX).collect());
     }
 }
 
@@ -199,7 +235,7 @@ impl Host {
         let half = wanted.by.saturating_duration_since(now) / 2;
         let hit = self.look(key, &own, now + half.min(PROOF_MAX), seat).await?;
         // Larger than its bound by now: the tool is stopped for that when it runs.
-        let size = u64::try_from(hit.found.payload.output.weight()).unwrap_or(u64::MAX);
+        let size = u64::try_from(hit.found.payload.answer_weight()).unwrap_or(u64::MAX);
         (size <= wanted.limits.output.0).then_some(hit)
     }
 
@@ -237,7 +273,12 @@ impl Host {
     }
 
     /// Answers with what was kept, and says so.
-    pub(crate) fn use_kept(&self, hit: Hit, call: &ToolCall, track: &mut Track<'_>) -> Outcome {
+    pub(crate) fn use_kept(
+        &self,
+        hit: Hit,
+        call: &ToolCall,
+        track: &mut Track<'_>,
+    ) -> Result<Outcome, Error> {
         let Hit { found, trace, .. } = hit;
         let cache = &self.memory().cache;
         track.trace = trace;
@@ -253,7 +294,7 @@ impl Host {
                 },
             });
         }
-        Outcome::Complete(found.payload.output.clone())
+        found.payload.result.clone().map(Outcome::Complete)
     }
 
     /// Keeps what a call that ran came to, if it may be kept, and says what became of it.
@@ -262,17 +303,22 @@ impl Host {
         seat: Seat,
         (plugin, tool): (&Plugin, &Tool),
         call: &ToolCall,
-        outcome: Option<&Outcome>,
+        (result, arguments): (&Result<Outcome, Error>, &str),
         track: &mut Track<'_>,
     ) {
         let Some(key) = seat.key else { return };
         let (memory, trace, receipt) = (self.memory(), &track.trace, &mut track.receipt);
+        let claim = tool.spec.cache.unwrap_or_default();
+        let kept = keepable(result, trace, claim, memory.cache.max_negative_lifetime());
         receipt.cache = CacheNote {
             state: match seat.stale {
                 Some(_) => CacheState::Stale,
                 None => CacheState::Miss,
             },
-            why: seat.stale.or_else(|| trace.fleeting().map(ToString::to_string)),
+            why: seat.stale.or_else(|| match &kept {
+                Ok(_) => trace.fleeting().map(ToString::to_string),
+                Err(why) => Some(why.clone()),
+            }),
             ..CacheNote::default()
         };
         let latency = track.started.elapsed();
@@ -285,46 +331,73 @@ impl Host {
             (_, CacheState::Stale) => Lookup::Stale { latency, spent },
             _ => Lookup::Miss { latency, spent },
         });
-        let declared = tool.spec.cache.and_then(|cache| cache.ttl);
-        let kept = outcome.and_then(|outcome| keepable(outcome, trace, declared.is_some()));
-        memory.note_unkept(key, kept.is_none());
-        let Some((output, proven)) = kept else { return };
-        let fleeting = trace.fleeting().cloned();
+        memory.note_unkept(key, kept.as_ref().err().cloned());
+        let Ok(Keep {
+            result,
+            trace: proven,
+            lifetime,
+        }) = kept
+        else {
+            return;
+        };
         let about = About {
             kind: Kind::Tool,
-            label: tool.id.to_string(),
+            label: format!("{} {arguments}", tool.id),
             principal: call.principal.clone(),
             component: Some(plugin.row.digest),
             cost: receipt.run,
             tokens: 0,
-            lifetime: fleeting.as_ref().and(declared).map(|ttl| ttl.0),
+            lifetime,
         };
         let kept = Kept {
-            output: output.clone(),
+            result,
             effects: receipt.effects.clone(),
             trace: proven,
-            fleeting,
+            fleeting: trace.fleeting().cloned(),
         };
         memory.cache.store(&key, kept, about);
     }
 }
 
 impl Wanted<'_> {
-    /// The key: everything that the result depends on besides what it reads. The arguments are in order, and reach the tool as
-    /// they are here: so calls of the same key are the same call.
     fn key(&self) -> Key {
-        Key::of(
-            "call/2",
-            &[
-                self.plugin.row.digest.to_string().as_bytes(),
-                self.tool.id.to_string().as_bytes(),
-                self.tool.spec.export.as_deref().unwrap_or_default().as_bytes(),
-                self.arguments.as_bytes(),
-                self.grants.fingerprint().to_string().as_bytes(),
-                self.call.principal.as_str().as_bytes(),
-            ],
-        )
+        let keyed = Keyed::now(self.plugin, &self.call.principal, self.grants);
+        key(&keyed, self.tool, self.arguments)
     }
+}
+
+/// Under what a call is made, of all that its result depends on besides what it reads.
+pub(crate) struct Keyed<'a> {
+    pub(crate) component: Digest,
+    pub(crate) grants: Digest,
+    pub(crate) principal: &'a Principal,
+}
+
+impl<'a> Keyed<'a> {
+    /// What holds for a call of this principal now, with these grants.
+    pub(crate) fn now(plugin: &Plugin, principal: &'a Principal, grants: &Grants) -> Self {
+        Keyed {
+            component: plugin.row.digest,
+            grants: grants.fingerprint(),
+            principal,
+        }
+    }
+}
+
+/// The key of a call: everything that its result depends on besides what it reads. Its arguments are in order, and reach the
+/// tool as they are here: so calls of the same key are the same call.
+pub(crate) fn key(keyed: &Keyed<'_>, tool: &Tool, arguments: &str) -> Key {
+    Key::of(
+        "call/2",
+        &[
+            keyed.component.to_string().as_bytes(),
+            tool.id.to_string().as_bytes(),
+            tool.spec.export.as_deref().unwrap_or_default().as_bytes(),
+            arguments.as_bytes(),
+            keyed.grants.to_string().as_bytes(),
+            keyed.principal.as_str().as_bytes(),
+        ],
+    )
 }
 
 /// An answer that was kept, and is still true.
@@ -362,7 +435,7 @@ impl Host {
             },
         });
         Some(KeptAnswer {
-            document: found.payload.output.structured.clone()?,
+            document: found.payload.result.as_ref().ok()?.structured.clone()?,
             note: note(&found),
             effects: found.payload.effects.clone(),
             trace,
@@ -380,7 +453,7 @@ impl Host {
             ..ToolOutput::default()
         };
         let kept = Kept {
-            output,
+            result: Ok(output),
             effects,
             trace,
             fleeting: None,
@@ -402,17 +475,51 @@ fn note(found: &Found<Kept>) -> CacheNote {
     }
 }
 
-/// What of an outcome may be kept, with the part of its trace that can be proven.
-fn keepable<'a>(outcome: &'a Outcome, trace: &Trace, declared: bool) -> Option<(&'a ToolOutput, Trace)> {
-    let Outcome::Complete(output) = outcome else {
-        return None;
+/// What of a result may be kept.
+struct Keep {
+    result: Result<ToolOutput, Error>,
+    /// The part of its trace that can be proven.
+    trace: Trace,
+    /// None: for as long as it is true.
+    lifetime: Option<Duration>,
+}
+
+/// What of a result may be kept, or why nothing of it may. Failures are kept only where the tool itself reported them, and says
+/// for how long that is good; a refusal never is, so that whoever asks again is refused again, and on record.
+fn keepable(
+    result: &Result<Outcome, Error>,
+    trace: &Trace,
+    claim: CacheClaim,
+    negative_max: Duration,
+) -> Result<Keep, String> {
+    let (result, declared, failed) = match result {
+        Ok(Outcome::Complete(output)) if output.is_error => (Ok(output.clone()), claim.negative_ttl, true),
+        Ok(Outcome::Complete(output)) => (Ok(output.clone()), claim.ttl, false),
+        Ok(Outcome::InputRequired(_)) => return Err("it asks for more before it answers".to_owned()),
+        Err(error) => {
+            let own = matches!(error.code, Code::InvalidInput | Code::NotFound | Code::ToolFailed);
+            // When it is to be tried again, the tool has said better than its declaration.
+            if !own || error.retry_after_ms.is_some() {
+                return Err(format!("it failed with {}, which is never kept", error.code));
+            }
+            (Err(error.clone()), claim.negative_ttl, true)
+        }
     };
-    if output.is_error {
-        return None;
+    let declared = declared.map(|ttl| if failed { ttl.0.min(negative_max) } else { ttl.0 });
+    if failed && declared.is_none_or(|ttl| ttl.is_zero()) {
+        return Err("it failed, and declares no lifetime for failures".to_owned());
     }
     match trace.fleeting() {
-        None => Some((output, trace.clone())),
-        Some(Fleeting::Read { .. }) if declared => Some((output, trace.provable())),
-        Some(_) => None,
+        None => Ok(Keep {
+            result,
+            trace: trace.clone(),
+            lifetime: declared.filter(|_| failed),
+        }),
+        Some(Fleeting::Read { .. }) if declared.is_some() => Ok(Keep {
+            result,
+            trace: trace.provable(),
+            lifetime: declared,
+        }),
+        Some(why) => Err(why.to_string()),
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fact_types::{Annotations, Capability, Manifest, ToolName, ToolSpec};
+use fact_types::{Annotations, CacheClaim, Capability, Manifest, Span, ToolName, ToolSpec};
 use serde::Serialize;
 
 /// One difference between two versions.
@@ -46,6 +46,8 @@ pub enum ChangeKind {
     OutputSchema,
     /// What a tool claims about its effects.
     Annotations,
+    /// For how long a tool's answers or failures may be used again unproven.
+    Lifetime,
     /// It imports an interface that it did not.
     ImportAdded,
     /// It no longer imports an interface.
@@ -80,6 +82,12 @@ impl Change {
             ChangeKind::InputSchema => format!("the tool {about} takes other arguments"),
             ChangeKind::OutputSchema => format!("the tool {about} answers in another form"),
             ChangeKind::Annotations => format!("the tool {about} claims other effects"),
+            ChangeKind::Lifetime if self.widens => {
+                format!("the tool {about} lets answers be used again, unproven, for longer")
+            }
+            ChangeKind::Lifetime => {
+                format!("the tool {about} lets answers be used again, unproven, for less long")
+            }
             ChangeKind::ImportAdded => format!("it imports {about}, which it did not"),
             ChangeKind::ImportRemoved => format!("it no longer imports {about}"),
             ChangeKind::RequestAdded => format!("it asks for more: {about}"),
@@ -233,6 +241,25 @@ fn differences(old: &ToolSpec, new: &ToolSpec, found: &mut Found) {
         let (before, after) = (claims(old.annotations), claims(new.annotations));
         found.text(ChangeKind::Annotations, name, true, &before, &after);
     }
+    let (before, after) = (old.cache.unwrap_or_default(), new.cache.unwrap_or_default());
+    // Longer means that callers may be told for longer what is no longer so.
+    let longer = after.ttl > before.ttl || after.negative_ttl > before.negative_ttl;
+    found.text(
+        ChangeKind::Lifetime,
+        name,
+        longer,
+        &lifetimes(before),
+        &lifetimes(after),
+    );
+}
+
+pub(crate) fn lifetimes(claim: CacheClaim) -> String {
+    let words = |span: Option<Span>| span.map_or("none".to_owned(), |span| span.to_string());
+    format!(
+        "answers: {}, failures: {}",
+        words(claim.ttl),
+        words(claim.negative_ttl)
+    )
 }
 
 fn claims(annotations: Annotations) -> String {
@@ -410,6 +437,39 @@ mod tests {
             .map(|change| (change.kind, change.about.as_str(), change.widens))
             .collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_longer_lifetime_widens_and_a_shorter_one_does_not() {
+        let cached = |ttl: &str, negative: &str| json!({ "ttl": ttl, "negative_ttl": negative });
+        let mut old = manifest();
+        old["tools"][0]["cache"] = cached("60s", "5s");
+        let old: Manifest = serde_json::from_value(old).unwrap();
+        for (cache, expected) in [
+            (cached("60s", "5s"), None),
+            (cached("1m", "5000ms"), None),
+            (cached("61s", "5s"), Some(true)),
+            (cached("60s", "6s"), Some(true)),
+            (cached("59s", "6s"), Some(true)),
+            (cached("59s", "5s"), Some(false)),
+            (json!({ "ttl": "60s" }), Some(false)),
+            (Value::Null, Some(false)),
+        ] {
+            let mut new = manifest();
+            new["tools"][0]["cache"] = cache.clone();
+            let found = changes(&old, &serde_json::from_value(new).unwrap());
+            let widens: Vec<_> = found.iter().map(|change| (change.kind, change.widens)).collect();
+            let expected: Vec<_> = expected
+                .map(|widens| (ChangeKind::Lifetime, widens))
+                .into_iter()
+                .collect();
+            assert_eq!(widens, expected, "{cache}");
+        }
+        // One that had none.
+        check(
+            |m| m["tools"][1]["cache"] = json!({ "negative_ttl": "1s" }),
+            &[(ChangeKind::Lifetime, "ping", true)],
+        );
     }
 
     #[test]

@@ -84,6 +84,8 @@ pub enum ToolPart {
     Output,
     /// What it claims about its effects.
     Annotations,
+    /// For how long its answers may be used again unproven.
+    Lifetime,
     /// Its title.
     Title,
     /// What it says about itself.
@@ -216,6 +218,13 @@ impl Found {
             (None, None) => {}
         }
         self.claims(old.annotations, new.annotations);
+        let lifetimes = |spec: &ToolSpec| crate::changes::lifetimes(spec.cache.unwrap_or_default());
+        self.text(
+            ToolPart::Lifetime,
+            "its answers or failures may be used again, unproven, for another time",
+            lifetimes(old),
+            lifetimes(new),
+        );
         let title = |spec: &ToolSpec| spec.title.clone().unwrap_or_default();
         self.text(ToolPart::Title, "its title changed", title(old), title(new));
         self.text(
@@ -317,14 +326,14 @@ mod tests {
 
     #[test]
     fn each_part_has_its_verdict() {
-        use ToolPart::{Annotations, Description, Input, Output, Title, Tool};
+        use ToolPart::{Annotations, Description, Input, Lifetime, Output, Title, Tool};
         use Verdict::{Breaking, Compatible, Unknown};
         type Case = (
             &'static str,
             fn(&mut Value),
             &'static [(ToolPart, &'static str, Verdict)],
         );
-        let table: [Case; 14] = [
+        let table: [Case; 15] = [
             ("nothing", |_| {}, &[]),
             ("a name", |s| s["name"] = json!("seek"), &[(Tool, "", Breaking)]),
             (
@@ -336,6 +345,11 @@ mod tests {
                 "a description",
                 |s| s["description"] = json!("Finds things"),
                 &[(Description, "", Compatible)],
+            ),
+            (
+                "a lifetime",
+                |s| s["cache"] = json!({ "ttl": "60s" }),
+                &[(Lifetime, "", Compatible)],
             ),
             (
                 "a claim",

@@ -81,7 +81,7 @@ pub use error::{ErrorCode, ToolError};
 pub use fact_sdk_macros::tool;
 pub use output::{Content, IntoOutcome, Outcome, Output};
 pub use plugin::{Plugin, call, manifest};
-pub use tool::{Annotations, Tool, ToolResult};
+pub use tool::{Annotations, CacheClaim, Tool, ToolResult};
 pub use {schemars, serde, serde_json};
 
 /// For the code that the macros write.

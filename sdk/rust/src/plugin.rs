@@ -44,6 +44,14 @@ pub fn manifest<P: Plugin>() -> Value {
                     "open_world": a.open_world,
                 }),
             );
+            let claim = [("ttl", tool.cache.ttl), ("negative_ttl", tool.cache.negative_ttl)];
+            let claim: serde_json::Map<String, Value> = claim
+                .into_iter()
+                .filter_map(|(key, span)| Some((key.to_owned(), span?.into())))
+                .collect();
+            if !claim.is_empty() {
+                object.insert("cache".to_owned(), claim.into());
+            }
         }
         spec
     });
@@ -302,6 +310,7 @@ mod tests {
             title: "T",
             description: "D.",
             annotations: crate::Annotations::default(),
+            cache: crate::CacheClaim::NONE,
             input_schema: schema::of_no_arguments,
             output_schema: || None,
             call: |_, _| Err(ToolError::internal("not called")),

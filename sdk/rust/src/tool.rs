@@ -17,6 +17,24 @@ pub struct Annotations {
     pub open_world: bool,
 }
 
+/// For how long a tool's answers may be used again, as texts such as `60s`. The host bounds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CacheClaim {
+    /// An answer that rests on what can't be proven unchanged, such as a clock. All others are used for as long as they are
+    /// true, and no longer.
+    pub ttl: Option<&'static str>,
+    /// A failure that the tool reports itself.
+    pub negative_ttl: Option<&'static str>,
+}
+
+impl CacheClaim {
+    /// Nothing is claimed.
+    pub const NONE: CacheClaim = CacheClaim {
+        ttl: None,
+        negative_ttl: None,
+    };
+}
+
 /// One tool. [`#[tool]`](crate::tool) implements it for a hidden type of the function's name.
 pub trait Tool {
     /// Its name in the plugin.
@@ -27,6 +45,8 @@ pub trait Tool {
     const DESCRIPTION: &'static str;
     /// What it promises.
     const ANNOTATIONS: Annotations;
+    /// For how long its answers may be used again.
+    const CACHE: CacheClaim = CacheClaim::NONE;
 
     /// The JSON Schema of its arguments.
     fn input_schema() -> Value;
@@ -48,6 +68,7 @@ pub struct Entry {
     pub(crate) title: &'static str,
     pub(crate) description: &'static str,
     pub(crate) annotations: Annotations,
+    pub(crate) cache: CacheClaim,
     pub(crate) input_schema: fn() -> Value,
     pub(crate) output_schema: fn() -> Option<Value>,
     pub(crate) call: fn(&str, &Context) -> Result<Outcome, ToolError>,
@@ -61,6 +82,7 @@ impl Entry {
             title: T::TITLE,
             description: T::DESCRIPTION,
             annotations: T::ANNOTATIONS,
+            cache: T::CACHE,
             input_schema: T::input_schema,
             output_schema: T::output_schema,
             call: T::call,

@@ -36,7 +36,12 @@ mod tools {
         Ok(Quotient { quotient })
     }
 
-    #[tool(name = "say-hello", title = "Greeting")]
+    #[tool(
+        name = "say-hello",
+        title = "Greeting",
+        cache_ttl = "1h 30m",
+        cache_negative_ttl = "5s"
+    )]
     /// Greets.
     pub(crate) fn hello() -> Result<Output, ToolError> {
         Output::text("hello")
@@ -111,6 +116,8 @@ fn the_manifest_says_what_the_source_says() {
         (&json!("say-hello"), &json!("Greeting"))
     );
     assert_eq!(hello["annotations"]["destructive"], true);
+    assert_eq!(hello["cache"], json!({ "ttl": "1h 30m", "negative_ttl": "5s" }));
+    assert_eq!(manifest["tools"][0].get("cache"), None);
     for (index, has_output_schema) in [(0, true), (1, false), (2, false), (3, false)] {
         assert_eq!(
             manifest["tools"][index].get("output_schema").is_some(),

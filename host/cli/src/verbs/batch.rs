@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use fact_core::{Answer, Host};
-use fact_types::{Code, Error, ToolCall, ToolId};
+use fact_types::{Code, Error, Freshness, ToolCall, ToolId};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
@@ -50,7 +50,7 @@ enum Job {
 }
 
 impl Batch {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub(super) async fn run(self, context: &Context, freshness: Freshness) -> Result<(), Failure> {
         let Some(name) = self.batch else {
             return Err(Failure::new(Code::InvalidInput, "Name a tool, or a batch."));
         };
@@ -70,7 +70,7 @@ impl Batch {
                 line = lines.recv(), if open && running.len() < jobs => match line {
                     Some(line) => {
                         number += 1;
-                        running.extend(job(&host, number, line));
+                        running.extend(job(&host, number, line, freshness));
                     }
                     None => open = false,
                 },
@@ -98,7 +98,7 @@ async fn first(running: &mut VecDeque<Job>) -> Result<Answer, Error> {
 }
 
 /// Starts the call that a line asks for. An empty line asks for nothing.
-fn job(host: &Arc<Host>, number: u64, line: Result<String, Error>) -> Option<Job> {
+fn job(host: &Arc<Host>, number: u64, line: Result<String, Error>, freshness: Freshness) -> Option<Job> {
     let line = match line {
         Ok(line) if line.trim().is_empty() => return None,
         Ok(line) => line,
@@ -108,7 +108,11 @@ fn job(host: &Arc<Host>, number: u64, line: Result<String, Error>) -> Option<Job
         Ok(Line { tool, arguments }) => {
             let host = Arc::clone(host);
             Some(Job::Call(tokio::spawn(async move {
-                host.call(ToolCall::new(tool, arguments)).await
+                let call = ToolCall {
+                    freshness,
+                    ..ToolCall::new(tool, arguments)
+                };
+                host.call(call).await
             })))
         }
         Err(error) => {

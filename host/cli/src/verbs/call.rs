@@ -2,7 +2,7 @@
 
 use clap::Args;
 use fact_core::{Answer, Host};
-use fact_types::{Access, Code, Error, Receipt, Span, ToolCall, ToolId};
+use fact_types::{Access, CacheNote, CacheState, Code, Error, Freshness, Receipt, Span, ToolCall, ToolId};
 use serde_json::{Map, Value};
 
 use super::batch::Batch;
@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::input::{self, Pair};
 use crate::screen::{clean, one_line};
+use crate::times::{ago, left};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,10 +18,13 @@ Examples:
   fact call sql_query --json '{\"statement\": \"SELECT :n\", \"parameters\": {\"n\": 1}}'
   fact call util_hash text=abc algorithm=sha512 --receipt
   fact call util_json_patch --json @patch.json
+  fact call sql_query --fresh statement='SELECT COUNT(*) FROM companies'
   echo '{\"tool\": \"util_hash\", \"arguments\": {\"text\": \"abc\"}}' | fact call --batch -
 
 key=value is read as the tool's schema says: numbers, true, false and JSON where they are wanted, text elsewhere.
 key:=value is always JSON. Both are laid over what --json gives.
+
+An answer that was kept and is still true is used again, which standard error says; --fresh runs the tool in any case.
 
 Standard output gets the tool's structured answer as JSON where it has one, or else its text. With --output json it is
 {\"output\": ..., \"receipt\": ...}; --json is not short for that here, as it holds the arguments.";
@@ -43,18 +47,28 @@ pub(crate) struct Call {
     /// Say on standard error what the call did and cost.
     #[arg(long, conflicts_with = "batch")]
     receipt: bool,
+    /// Run the tool, even if an answer is kept that is still true.
+    #[arg(long)]
+    fresh: bool,
     #[command(flatten)]
     batch: Batch,
 }
 
 impl Call {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let freshness = match self.fresh {
+            true => Freshness::Run,
+            false => Freshness::default(),
+        };
         let Some(tool) = self.tool else {
-            return self.batch.run(context).await;
+            return self.batch.run(context, freshness).await;
         };
         let host = context.host().await?;
         let arguments = arguments(&host, &tool, self.json.as_deref(), &self.pairs)?;
-        let mut call = ToolCall::new(tool.clone(), arguments);
+        let mut call = ToolCall {
+            freshness,
+            ..ToolCall::new(tool.clone(), arguments)
+        };
         if let Some(deadline) = self.deadline {
             let (_, tool) = host.registry().tool(&tool)?;
             let mut limits = tool.limits.clone();
@@ -64,6 +78,8 @@ impl Call {
         let answer = host.call(call).await;
         if self.receipt && !context.screen().json_wanted() {
             context.screen().note(receipt(&answer.receipt));
+        } else if let Some(kept) = kept(&answer.receipt.cache) {
+            context.screen().note(kept);
         }
         if let Err(error) = answer.output() {
             return Err(explain(&tool, error, answer.receipt));
@@ -72,8 +88,37 @@ impl Call {
     }
 }
 
+/// What is told of an answer that was kept.
+fn kept(note: &CacheNote) -> Option<String> {
+    let created = note.created.filter(|_| note.is_hit())?;
+    let unproven = match (&note.why, note.expires) {
+        (Some(why), Some(end)) => format!(
+            "; {}, and the tool lets it be used for {} more",
+            one_line(why),
+            left(end)
+        ),
+        _ => String::new(),
+    };
+    Some(format!("(kept from {}, still true{unproven})", ago(created)))
+}
+
+/// What the cache had to do with a call, in a line of its receipt.
+fn cached(note: &CacheNote) -> Option<String> {
+    let why = note.why.as_deref().map(one_line);
+    Some(match note.state {
+        CacheState::Off => return None,
+        CacheState::Memory => format!("hit in memory {}", kept(note).unwrap_or_default()),
+        CacheState::Disk => format!("hit on disk {}", kept(note).unwrap_or_default()),
+        CacheState::Miss => match why {
+            Some(why) => format!("miss, and not proven by what it read: {why}"),
+            None => "miss".to_owned(),
+        },
+        CacheState::Stale => format!("what was kept is no longer true: {}", why.unwrap_or_default()),
+    })
+}
+
 /// The arguments as they were typed, by the tool's schema.
-fn arguments(
+pub(super) fn arguments(
     host: &Host,
     tool: &ToolId,
     json: Option<&str>,
@@ -149,6 +194,9 @@ fn receipt(receipt: &Receipt) -> String {
         receipt.peak_memory.div_ceil(1024),
         receipt.host_calls,
     ));
+    if let Some(cached) = cached(&receipt.cache) {
+        text.push_str(&format!("\ncache     {cached}"));
+    }
     if let Some(fuel) = receipt.fuel {
         text.push_str(&format!("\nfuel      {fuel}"));
     }

@@ -66,9 +66,32 @@ fn show(context: &Context) -> Result<(), Failure> {
     let text: String = lines
         .iter()
         .zip(&settings)
-        .map(|(line, setting)| format!("{line:<width$}  # {}\n", setting.origin))
+        .map(|(line, setting)| {
+            let range = setting
+                .key
+                .rsplit_once('.')
+                .map(|(section, key)| range(section, key));
+            format!(
+                "{line:<width$}  # {}{}\n",
+                setting.origin,
+                range.unwrap_or_default().replace("  # ", "; ")
+            )
+        })
         .collect();
     screen.line(clean(&text))
+}
+
+/// What a setting may be, as a comment behind it, where that is known.
+pub(super) fn range(section: &str, key: &str) -> String {
+    let name = match section.strip_prefix("cache") {
+        Some("") => key.to_owned(),
+        Some(inner) => format!("{}.{key}", inner.trim_start_matches('.')),
+        None => return String::new(),
+    };
+    fact_core::cache::CacheConfig::RANGES
+        .iter()
+        .find(|(own, _)| *own == name)
+        .map_or_else(String::new, |(_, range)| format!("  # {range}"))
 }
 
 fn check(context: &Context) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! `fact demo`: the whole of FACT in a folder that goes away again. Every value that it prints comes from a call.
 
 mod crowd;
+mod kept;
 mod report;
 mod rows;
 mod server;
@@ -12,7 +13,7 @@ use std::time::Instant;
 use clap::Args;
 use fact_core::store::demo;
 use fact_core::{Host, InstallOptions, Source};
-use fact_types::{ByteSize, Capability, Code, Limits, Span, Terms, ToolCall, ToolId};
+use fact_types::{ByteSize, Capability, Code, Freshness, Limits, Span, Terms, ToolCall, ToolId};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -61,6 +62,10 @@ impl Demo {
         }
         for case in rows::WORK.iter().chain(rows::REFUSED) {
             report.row(run(&host, &world, case).await)?;
+        }
+        let data = host.config().data_dir.clone();
+        for row in kept::run(&host, &data, context.compiler().as_deref()).await? {
+            report.row(row)?;
         }
         report.installed(install(context, &host, "hostile", fact_bundle::hostile(), &[]).await?)?;
         for case in rows::HOSTILE {
@@ -151,6 +156,8 @@ async fn run(host: &Host, world: &World, case: &Case) -> Row {
     };
     let call = case.tool.parse().map(|id| ToolCall {
         limits,
+        // What is shown is what happens, and not what happened.
+        freshness: Freshness::Run,
         ..ToolCall::new(id, arguments.as_object().cloned().unwrap_or_default())
     });
     let answer = match call {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use fact_core::cache::State as BreakerState;
 use fact_core::store::demo;
 use fact_core::{Config, Host, InstallOptions, Source};
 use fact_types::Capability;
@@ -51,12 +52,15 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     if let Some(config) = configuration(context, &mut found) {
         engine(context, &mut found).await;
         if data_folder(&config.data_dir, &mut found) {
+            // Opening closes it.
+            let keys_were_open = keys_are_open(&config);
             match context.open(config.clone()).await {
                 Ok(host) => {
                     store(&host, &mut found);
                     databases(&config, &host, &mut found);
                     plugins(&host, &mut found).await;
                     grants(&host, &mut found);
+                    cache(&config, &host, keys_were_open, &mut found);
                     compiled(&config.data_dir, &mut found);
                 }
                 Err(failure) => {
@@ -347,6 +351,63 @@ fn grants(host: &Host, found: &mut Findings) {
             );
         }
     }
+}
+
+/// What is kept of results. Whatever is wrong with it, calls are answered: they run.
+fn cache(config: &Config, host: &Host, keys_were_open: bool, found: &mut Findings) {
+    const NAME: &str = "cache";
+    if !config.cache.enabled {
+        return found.add(NAME, State::Ok, "switched off: every call runs");
+    }
+    let metrics = host.cache().metrics();
+    match (&metrics.disk, &metrics.disk_problem) {
+        (_, Some(problem)) => found.add(
+            NAME,
+            State::Warn,
+            format!(
+                "results are kept in memory only: {problem}. `cache.db` and `cache.keys` in the data folder can be deleted"
+            ),
+        ),
+        (None, None) => found.add(NAME, State::Ok, "in memory only, as the configuration says"),
+        (Some(disk), None) => match disk.breaker.state {
+            BreakerState::Closed => found.add(NAME, State::Ok, "the disk takes results, sealed"),
+            BreakerState::Open | BreakerState::HalfOpen => {
+                let last = disk
+                    .breaker
+                    .last_failures
+                    .last()
+                    .map_or_else(String::new, |last| format!(": {}", last.message));
+                found.add(NAME, State::Warn, format!("the disk failed and is left alone for a while{last}"));
+            }
+        },
+    }
+    let keys = config.data_dir.join(KEYS);
+    if keys_are_open(config) {
+        let detail = format!(
+            "{} is open to other users, who can read what is kept; `chmod 600` closes it",
+            keys.display()
+        );
+        found.add(NAME, State::Fail, detail);
+    } else if keys_were_open {
+        let detail = format!(
+            "{} was open to other users until now. Whoever copied it can read what was kept until then: `fact cache clear`, \
+             and delete it",
+            keys.display()
+        );
+        found.add(NAME, State::Warn, detail);
+    }
+}
+
+/// The file of the keys that seal what is on disk.
+const KEYS: &str = "cache.keys";
+
+/// Whether others can read it.
+fn keys_are_open(config: &Config) -> bool {
+    config
+        .data_dir
+        .join(KEYS)
+        .metadata()
+        .is_ok_and(|about| open_to_others(&about))
 }
 
 fn compiled(data: &Path, found: &mut Findings) {

@@ -16,7 +16,8 @@ use crate::screen::clean;
 const ABOUT: &[(&str, &str)] = &[
     (
         "",
-        "data_dir: where plugins, grants and the demo database are kept. policy: files of rules that grant capabilities. Paths \
+        "data_dir: where plugins, grants and the demo database are kept. policy: files of rules that grant capabilities. \
+         templates: files of questions that are answered without a model, besides the built-in ones. Paths \
          are relative to this file.",
     ),
     (
@@ -38,6 +39,16 @@ const ABOUT: &[(&str, &str)] = &[
     (
         "conversation",
         "What is kept of conversations: turns as they were (older ones are summed up), conversations, and for how long.",
+    ),
+    (
+        "cache",
+        "How results are kept, until what they were read from changes: in memory, and sealed on disk. warm_every: how often the \
+         most asked calls are made ahead while a command that stays open runs.",
+    ),
+    (
+        "model",
+        "The model that answers questions which no template answers, and what one question may cost. Further settings: name, \
+         base_url, api_key_env, max_dollars.",
     ),
     (
         "http",
@@ -145,7 +156,7 @@ fn template(data_dir: Option<&str>) -> Result<String, Failure> {
                     .map(|value| format!("# data_dir = {value}\n"))
                     .unwrap_or_default(),
             });
-            text.push_str("# policy = []\n");
+            text.push_str("# policy = []\n# templates = []\n");
             continue;
         }
         text.push_str(&format!("# [{section}]\n"));
@@ -155,7 +166,10 @@ fn template(data_dir: Option<&str>) -> Result<String, Failure> {
             .into_iter()
             .flatten()
         {
-            text.push_str(&format!("# {key} = {value}\n"));
+            text.push_str(&format!(
+                "# {key} = {value}{}\n",
+                super::config::range(section, key)
+            ));
         }
     }
     text.push_str(EXAMPLES);
@@ -209,8 +223,8 @@ mod tests {
         (config.databases, config.plugins) = Default::default();
         assert_eq!(config, Config::default());
         for (key, value) in toml::Table::try_from(Config::default()).unwrap() {
-            let named =
-                ABOUT.iter().any(|(section, _)| *section == key) || key == "data_dir" || key == "policy";
+            let named = ABOUT.iter().any(|(section, _)| *section == key)
+                || ["data_dir", "policy", "templates"].contains(&key.as_str());
             assert!(
                 named || value.as_table().is_some_and(toml::Table::is_empty),
                 "{key} is in no part of the file"

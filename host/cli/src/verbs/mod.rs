@@ -2,6 +2,7 @@
 
 mod ask;
 mod batch;
+mod cache;
 mod call;
 mod chat;
 mod completions;
@@ -26,6 +27,7 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::failure::Failure;
 
+pub(crate) use cache::warm_summary;
 pub(crate) use plugin::drop_in_event;
 
 /// What the command can do.
@@ -59,6 +61,9 @@ pub(crate) enum Verb {
     /// List and test the questions that are answered without a model.
     #[command(subcommand)]
     Template(template::Template),
+    /// Look at results that are kept: what they rest on, and whether they are still true.
+    #[command(subcommand)]
+    Cache(cache::Cache),
     /// Ask the databases, by way of the `sql` plugin.
     #[command(subcommand)]
     Db(db::Db),
@@ -88,6 +93,7 @@ pub(crate) async fn run(context: Arc<Context>, verb: Verb) -> Result<(), Failure
         Verb::Conversation(conversation) => conversation.run(context).await,
         Verb::Flow(flow) => flow.run(context).await,
         Verb::Template(template) => template.run(context).await,
+        Verb::Cache(cache) => cache.run(context).await,
         Verb::Db(db) => db.run(context).await,
         Verb::Config(config) => config.run(context),
         Verb::Doctor => doctor::run(context).await,

@@ -1,6 +1,7 @@
 //! `fact tool`.
 
 mod diff;
+mod reach;
 mod search;
 mod stats;
 
@@ -134,6 +135,7 @@ async fn show(context: &Context, id: &ToolId) -> Result<(), Failure> {
     let (host, screen) = (context.host().await?, context.screen());
     let (plugin, tool) = host.registry().tool(id)?;
     let spec = &tool.spec;
+    let reach = reach::Reach::of(&plugin, spec);
     if screen.json_wanted() {
         return screen.json(&json!({
             "tool": tool.id,
@@ -145,6 +147,8 @@ async fn show(context: &Context, id: &ToolId) -> Result<(), Failure> {
             "input_schema": spec.input_schema,
             "output_schema": spec.output_schema,
             "limits": tool.limits,
+            "cache": spec.cache,
+            "reach": reach,
             "may": plugin.grants.iter().map(|grant| grant.capability.to_string()).collect::<Vec<_>>(),
         }));
     }
@@ -176,16 +180,11 @@ async fn show(context: &Context, id: &ToolId) -> Result<(), Failure> {
         .map(|(_, claim)| *claim)
         .collect();
     text.push_str(&format!(
-        "\nSays of itself\n  {}\n\nMay, as part of {}\n",
+        "\nSays of itself\n  {}\n\nBelongs to\n  {}, whose grants say what it may reach\n",
         claims.join("; "),
         plugin.row.name
     ));
-    if plugin.grants.is_empty() {
-        text.push_str("  do nothing but compute\n");
-    }
-    for grant in &plugin.grants {
-        text.push_str(&format!("  {}\n", clean(&grant.capability.in_words())));
-    }
+    text.push_str(&reach.in_words(spec));
     text.push_str(&format!("\nLimits of a call\n  {}\n", limits(&tool.limits)));
     screen.line(text)
 }

@@ -10,6 +10,7 @@
 )]
 
 mod author;
+mod cache;
 mod chat;
 mod codes;
 mod compiler;

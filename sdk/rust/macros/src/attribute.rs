@@ -13,6 +13,8 @@ pub(crate) struct Options {
     open_world: Option<bool>,
     pub(crate) name: Option<LitStr>,
     pub(crate) title: Option<LitStr>,
+    pub(crate) cache_ttl: Option<LitStr>,
+    pub(crate) cache_negative_ttl: Option<LitStr>,
 }
 
 impl Options {
@@ -64,9 +66,14 @@ impl Options {
                 return Err(syn::Error::new_spanned(title, "the title is empty"));
             }
             return set(&mut self.title, title, meta);
+        } else if meta.path.is_ident("cache_ttl") {
+            return set(&mut self.cache_ttl, span(meta)?, meta);
+        } else if meta.path.is_ident("cache_negative_ttl") {
+            return set(&mut self.cache_negative_ttl, span(meta)?, meta);
         } else {
             return Err(meta.error(
-                "there are `read_only`, `destructive`, `idempotent`, `open_world`, `name = \"...\"` and `title = \"...\"`",
+                "there are `read_only`, `destructive`, `idempotent`, `open_world`, `name = \"...\"`, `title = \"...\"`, \
+                 `cache_ttl = \"...\"` and `cache_negative_ttl = \"...\"`",
             ));
         };
         let value = if meta.input.peek(syn::Token![=]) {
@@ -84,6 +91,30 @@ fn set<T>(place: &mut Option<T>, value: T, meta: &ParseNestedMeta<'_>) -> Result
     } else {
         Ok(())
     }
+}
+
+/// A span of time that every host reads: numbers, each with its unit.
+fn span(meta: &ParseNestedMeta<'_>) -> Result<LitStr> {
+    let text: LitStr = meta.value()?.parse()?;
+    if is_span(&text.value()) {
+        Ok(text)
+    } else {
+        Err(syn::Error::new_spanned(
+            text,
+            "a lifetime is whole numbers above 0 with `ms`, `s`, `m`, `h` or `d`, such as \"60s\" or \"1h 30m\"",
+        ))
+    }
+}
+
+fn is_span(text: &str) -> bool {
+    let mut parts = text.split_whitespace().peekable();
+    parts.peek().is_some()
+        && parts.all(|part| {
+            let unit = part.trim_start_matches(|c: char| c.is_ascii_digit());
+            let number = part.strip_suffix(unit).unwrap_or_default();
+            matches!(unit, "ms" | "s" | "m" | "h" | "d")
+                && number.parse::<u32>().is_ok_and(|number| number > 0)
+        })
 }
 
 fn check_name(name: &LitStr) -> Result<()> {
@@ -130,6 +161,31 @@ mod tests {
     }
 
     #[test]
+    fn lifetimes() {
+        for good in ["60s", "1h 30m", "250ms", "7d"] {
+            assert!(is_span(good), "{good}");
+            let options = Options::parse(quote!(read_only, cache_ttl = #good, cache_negative_ttl = "1s"));
+            assert_eq!(options.unwrap().cache_ttl.unwrap().value(), good);
+        }
+        for bad in [
+            "",
+            " ",
+            "60",
+            "s",
+            "-1s",
+            "1.5s",
+            "0s",
+            "1 s",
+            "soon",
+            "60s,",
+            "99999999999s",
+        ] {
+            assert!(!is_span(bad), "{bad}");
+            check(quote!(cache_negative_ttl = #bad), None);
+        }
+    }
+
+    #[test]
     fn refusals() {
         check(quote!(read_only, destructive), None);
         check(quote!(read_only, read_only), None);
@@ -137,6 +193,9 @@ mod tests {
         check(quote!(name = ""), None);
         check(quote!(name = "a b"), None);
         check(quote!(title = " "), None);
+        check(quote!(cache_ttl), None);
+        check(quote!(cache_ttl = 60), None);
+        check(quote!(cache_ttl = "1s", cache_ttl = "2s"), None);
         check(quote!(destructive = "no"), None);
     }
 }

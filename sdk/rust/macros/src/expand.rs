@@ -50,6 +50,15 @@ pub(crate) fn tool(options: TokenStream, item: TokenStream) -> Result<TokenStrea
     let (read_only, destructive) = (options.read_only(), options.destructive());
     let (idempotent, open_world) = (options.idempotent(), options.open_world());
 
+    let lifetime = |text: &Option<syn::LitStr>| match text {
+        Some(text) => quote!(::core::option::Option::Some(#text)),
+        None => quote!(::core::option::Option::None),
+    };
+    let (ttl, negative_ttl) = (
+        lifetime(&options.cache_ttl),
+        lifetime(&options.cache_negative_ttl),
+    );
+
     let (input_schema, read, pass) = match parameters.arguments {
         Some(ty) => (
             quote!(::fact_sdk::__private::of_arguments::<#ty>()),
@@ -89,6 +98,10 @@ pub(crate) fn tool(options: TokenStream, item: TokenStream) -> Result<TokenStrea
                 destructive: #destructive,
                 idempotent: #idempotent,
                 open_world: #open_world,
+            };
+            const CACHE: ::fact_sdk::CacheClaim = ::fact_sdk::CacheClaim {
+                ttl: #ttl,
+                negative_ttl: #negative_ttl,
             };
             fn input_schema() -> ::fact_sdk::serde_json::Value {
                 #input_schema

@@ -25,6 +25,10 @@ use proc_macro::TokenStream;
 /// - `read_only`, `idempotent` and `open_world` promise something about its effects, and are false when not given. A tool that is
 ///   not read-only is taken to be `destructive`, unless it says `destructive = false`. `name = "..."` and `title = "..."`
 ///   replace the names made of the function's.
+/// - `cache_ttl = "60s"` says for how long an answer may be used again where nothing can prove that it is still true, since it
+///   rests on a clock, dice or the like. All other answers are kept for as long as what they read is unchanged, and need no
+///   such word. `cache_negative_ttl = "5s"` lets a failure that the tool reports itself (`invalid-input`, `not-found`,
+///   `internal`) be remembered for so long. The host has bounds of its own, and an answer that is used again says so.
 ///
 /// The function stays as it is. Beside it, a hidden type of the same name tells `plugin!` about it, so a module and a tool
 /// of one name can't stand in the same place.

@@ -16,6 +16,7 @@ use crate::screen::{Screen, clean, clip, one_line};
 pub(super) enum Group {
     Work,
     Refused,
+    Kept,
     Hostile,
 }
 
@@ -24,6 +25,7 @@ impl Group {
         match self {
             Group::Work => "What they do within their grants",
             Group::Refused => "What they are refused outside of them",
+            Group::Kept => "What is kept, until what it was read from changes",
             Group::Hostile => "What a hostile plugin gets, with one second and 64 MiB a call",
         }
     }

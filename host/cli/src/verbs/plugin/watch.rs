@@ -1,12 +1,13 @@
 //! `fact plugin watch`.
 
 use clap::Args;
-use fact_core::{DropIn, DropInEvent};
+use fact_core::{DropIn, DropInEvent, Host, Warmth};
 use serde_json::json;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::screen::one_line;
+use crate::screen::{Screen, one_line};
+use crate::verbs::warm_summary;
 
 /// Install what is put into the drop-in folder.
 #[derive(Debug, Args)]
@@ -45,10 +46,25 @@ impl Watch {
         // Stopping is how it ends, and no failure.
         tokio::select! {
             () = host.registry().watch_drop_in(&folder, tell) => {}
+            () = warm(&host, screen) => {}
             () = crate::stop::signal() => {}
         }
         Ok(())
     }
+}
+
+/// Makes the most asked calls ahead, as often as the configuration says.
+async fn warm(host: &Host, screen: &Screen) {
+    let every = host.config().cache.warm_every.0;
+    if every.is_zero() {
+        return std::future::pending().await;
+    }
+    let ticks = tokio::time::interval(every);
+    host.keep_warm(ticks, Warmth::default(), |round| match round {
+        Ok(warmed) => screen.note(warm_summary(&warmed)),
+        Err(error) => screen.note(error.message),
+    })
+    .await;
 }
 
 /// An event, for a reader.

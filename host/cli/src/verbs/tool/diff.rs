@@ -80,6 +80,7 @@ fn line(change: &ToolChange) -> String {
         ToolPart::Input => "input",
         ToolPart::Output => "output",
         ToolPart::Annotations => "claims",
+        ToolPart::Lifetime => "lifetime",
         ToolPart::Title => "title",
         ToolPart::Description => "description",
     };

@@ -1,7 +1,5 @@
 //! `fact tool stats`.
 
-use std::time::Duration;
-
 use clap::Args;
 use fact_core::ToolUsage;
 use fact_types::ToolId;
@@ -10,6 +8,7 @@ use serde_json::json;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::screen::counted;
+use crate::times::time;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -110,34 +109,4 @@ fn in_words(usage: &ToolUsage) -> String {
 fn share(usage: &ToolUsage) -> String {
     let per_mille = usage.successes.saturating_mul(1000) / usage.calls.max(1);
     format!("{}.{} %", per_mille / 10, per_mille % 10)
-}
-
-/// A time to three digits.
-fn time(time: Duration) -> String {
-    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-    match micros {
-        0..1_000 => format!("{micros} µs"),
-        1_000..10_000 => format!("{}.{:02} ms", micros / 1_000, micros % 1_000 / 10),
-        10_000..1_000_000 => format!("{} ms", micros / 1_000),
-        _ => format!("{}.{:02} s", micros / 1_000_000, micros % 1_000_000 / 10_000),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_short() {
-        for (micros, text) in [
-            (0, "0 µs"),
-            (999, "999 µs"),
-            (1_050, "1.05 ms"),
-            (25_900, "25 ms"),
-            (1_250_000, "1.25 s"),
-            (61_000_000, "61.00 s"),
-        ] {
-            assert_eq!(time(Duration::from_micros(micros)), text);
-        }
-    }
 }
