@@ -94,14 +94,12 @@ fn a_thousand_plugins_are_as_quick_as_one() {
         }
         let stalled = stalls.longest();
         firsts.sort_unstable();
-        let usual = firsts[PLUGINS * 99 / 100];
+        let (usual, longest) = (firsts[PLUGINS * 99 / 100], firsts[PLUGINS - 1]);
         assert!(usual < FIRST, "1 of 100 first calls took {usual:?} or more");
-        // Where one takes longer, the machine must have kept a thread that did nothing waiting for the rest. A wait for the
-        // disk is not felt by such a thread, and one of a thousand calls may meet it; two can't.
-        let late = &firsts[PLUGINS - 2..];
+        // Each of them. Where it takes longer, the machine must have kept a thread that did nothing waiting for the rest.
         assert!(
-            late[0] < FIRST + stalled,
-            "first calls took {late:?}, and the machine stood still for {stalled:?} at most"
+            longest < FIRST + stalled,
+            "a first call took {longest:?}, and the machine stood still for {stalled:?} at most"
         );
 
         // Taken in turns, so that whatever else the machine does weighs on both.
