@@ -476,34 +476,7 @@ fn a_host_that_drains_lets_calls_make_their_calls() {
     });
 }
 
-/// A full host makes a call within a call wait, where someone else will leave a place and not wait for one.
-#[test]
-fn a_call_within_a_call_waits_for_those_who_will_end() {
-    run(async {
-        let rig = Rig::with(|config| {
-            config.runtime.slots = 2;
-            let limits = LimitsPatch {
-                deadline: Some(Span::millis(700)),
-                ..LimitsPatch::default()
-            };
-            limit(config, "sleep-forever", limits);
-        });
-        rig.install(guests::SLEEP_FOREVER, &[]).await;
-        rig.install(guests::CALL_PEER, &["tool:call:*"]).await;
-        // Compiled and loaded, so that what is waited for is the place.
-        through(&rig, "call-peer_fail", json!({})).await;
-        let host = Arc::clone(&rig.host);
-        let sleeping = tokio::spawn(async move { host.call_json("sleep-forever_run", json!({})).await });
-        rig.until("it sleeps", || rig.host.running() == 1).await;
-        let (answer, came) = through(&rig, "call-peer_fail", json!({})).await;
-        assert_eq!(came["code"], Value::Null, "{answer:?}");
-        assert_eq!(code(&sleeping.await.unwrap()), Some(Code::Deadline));
-        rig.until("all is over", || rig.host.running() == 0).await;
-    });
-}
-
-/// Whoever holds a place waits for none while nobody else goes on: with every place taken by the callers, each is told so at
-/// once.
+/// Whoever holds a place waits for none: with every place taken by the callers, each is told so at once.
 #[test]
 fn a_call_within_a_call_waits_for_no_place() {
     /// One place in the host, or in the plugin that calls itself.

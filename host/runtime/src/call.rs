@@ -72,7 +72,7 @@ impl Failure {
         }
     }
 
-    pub(crate) fn busy() -> Self {
+    fn busy() -> Self {
         let mut failure = Failure::new(Code::Unavailable, "The host is busy; try again in a moment.");
         failure.retry_after = Some(Duration::from_secs(1));
         failure
@@ -135,7 +135,7 @@ impl Runtime {
         let deadline = input.within.map_or(own, |nesting| nesting.within(own));
         let place = match input.within {
             None => self.place(plugin, deadline).await,
-            Some(_) => self.place_within(plugin, deadline).await,
+            Some(_) => self.place_now(plugin),
         };
         // Declared before the store, and so given back after it: who gets the place finds a free slot in the pool.
         let _place = match place {
@@ -236,6 +236,41 @@ impl Runtime {
         }
     }
 
+    /// A place for a call: one of the plugin's own, then one of the host's. Waiting counts towards the deadline.
+    async fn place(&self, plugin: &Linked, deadline: Deadline) -> Result<Place, Failure> {
+        let queue = Arc::clone(&self.queue)
+            .try_acquire_owned()
+            .map_err(|_| Failure::busy())?;
+        let wait = async {
+            let own = Arc::clone(&plugin.places).acquire_owned().await?;
+            let slot = Arc::clone(&self.slots).acquire_owned().await?;
+            Ok::<_, tokio::sync::AcquireError>((own, slot))
+        };
+        match tokio::time::timeout_at(deadline.0.into(), wait).await {
+            Ok(Ok((own, slot))) => Ok(Place {
+                _own: own,
+                _slot: slot,
+                _queue: Some(queue),
+            }),
+            _ => Err(Failure::busy()),
+        }
+    }
+
+    /// A place for a call that a guest made. That guest keeps its own place meanwhile; so if guests waited for one another's
+    /// places, all could wait for ever. They are told that the host is busy instead.
+    fn place_now(&self, plugin: &Linked) -> Result<Place, Failure> {
+        let own = Arc::clone(&plugin.places).try_acquire_owned();
+        let slot = Arc::clone(&self.slots).try_acquire_owned();
+        match (own, slot) {
+            (Ok(own), Ok(slot)) => Ok(Place {
+                _own: own,
+                _slot: slot,
+                _queue: None,
+            }),
+            _ => Err(Failure::busy()),
+        }
+    }
+
     fn store(
         &self,
         plugin: &Linked,
@@ -298,6 +333,14 @@ fn scope(plugin: &Linked, grants: &Grants, input: CallInput<'_>) -> Option<Scope
         component: plugin.digest,
         grants: grants.fingerprint(),
     })
+}
+
+/// What a running call occupies.
+struct Place {
+    _own: tokio::sync::OwnedSemaphorePermit,
+    _slot: tokio::sync::OwnedSemaphorePermit,
+    /// Only calls that may have to wait count towards the queue.
+    _queue: Option<tokio::sync::OwnedSemaphorePermit>,
 }
 
 async fn guest(

@@ -23,7 +23,6 @@ mod nesting;
 #[cfg(test)]
 mod nobody;
 mod peers;
-mod places;
 mod plain;
 #[cfg(feature = "sabotage")]
 #[doc(hidden)]
@@ -118,7 +117,6 @@ pub struct Runtime {
     services: Arc<Services>,
     slots: Arc<Semaphore>,
     queue: Arc<Semaphore>,
-    movers: places::Movers,
     lane: Lane,
 }
 
@@ -143,7 +141,6 @@ impl Runtime {
             services: Arc::new(services),
             slots: Arc::new(Semaphore::new(slots)),
             queue: Arc::new(Semaphore::new(slots + config.queue as usize)),
-            movers: places::Movers::default(),
             lane: Lane::new(),
         })
     }
